@@ -1,0 +1,90 @@
+# Village: one static binary that carries command line, sentry, gofer and stub.
+#
+#   make            the release binary, build/village
+#   make demo       installs what is missing, builds, runs a program in the sandbox
+#   make check      builds and runs every test; ends with "N passed, M failed"
+#   make MODE=asan  the same in another mode: dev release asan tsan
+
+MODE ?= release
+O    := build/$(MODE)
+CC   ?= gcc
+
+MODES := dev release asan tsan
+ifeq ($(filter $(MODE),$(MODES)),)
+$(error MODE=$(MODE) is not one of: $(MODES))
+endif
+
+WARN := -Wall -Wextra -Wshadow -Wvla -Wundef -Wstrict-prototypes -Wmissing-prototypes \
+	-Wwrite-strings -Wimplicit-fallthrough -Werror
+CFLAGS_dev     := -O1
+CFLAGS_release := -O2 -DNDEBUG -D_FORTIFY_SOURCE=2 -fstack-protector-strong
+CFLAGS_asan    := -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined
+CFLAGS_tsan    := -O1 -fsanitize=thread
+LINK_dev       := -static-pie
+LINK_release   := -static-pie -Wl,-z,relro,-z,now
+LINK_asan      := -pie -fsanitize=address,undefined
+LINK_tsan      := -pie -fsanitize=thread
+CFLAGS  := -std=gnu11 -D_GNU_SOURCE -I. -g -pthread -fPIE -fno-omit-frame-pointer $(WARN) $(CFLAGS_$(MODE))
+LDFLAGS := -pthread $(LINK_$(MODE))
+LIBS    := -ljansson -lseccomp -lcap
+
+DIRS := base platform sentry sentry/kernel sentry/mm sentry/vfs sentry/syscall fs netstack gofer runtime
+objs  = $(patsubst %.c,$(O)/%.o,$(foreach d,$(1),$(wildcard $(d)/*.c)))
+OBJS := $(call objs,$(DIRS))
+# All but main(): what unit tests and fuzz targets link with.
+LIBOBJS = $(filter-out $(O)/runtime/main.o,$(OBJS))
+
+.PHONY: all deps demo check check-unit check-guest check-oci check-programs bench ltp lint fuzz docs clean
+all: $(O)/village
+	@if [ $(MODE) = release ]; then ln -f $< build/village; fi
+
+EXTRA_OBJS :=
+include $(wildcard platform/stub/stub.mk sentry/kernel/vdso/vdso.mk)
+
+$(O)/village: $(OBJS) $(EXTRA_OBJS)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(O)/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
+
+-include $(OBJS:.o=.d)
+
+# ---- what is needed, and a first run ----------------------------------------
+deps:
+	@tools/deps.sh
+
+demo: deps
+	@$(MAKE) --no-print-directory all
+	@tools/demo.sh build/village
+
+# ---- tests ------------------------------------------------------------------
+UNIT  := $(patsubst tests/unit/%.c,$(O)/tests/unit/%,$(wildcard tests/unit/test_*.c))
+$(O)/libvillage.a: $(LIBOBJS) $(EXTRA_OBJS)
+	@rm -f $@; ar rcs $@ $^
+$(O)/tests/unit/%: tests/unit/%.c $(O)/libvillage.a Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -MMD -MP $< -o $@ $(LDFLAGS) $(O)/libvillage.a -lcheck -lsubunit -lrt -lm $(LIBS)
+
+check: deps
+	@tools/check.sh
+
+check-unit: $(UNIT)
+	@tools/unit.sh $(UNIT)
+check-guest: all
+	@tests/guest/run.sh -p systrap -p ptrace $(O)/village $(O)/tests/guest
+check-oci: all
+	@tests/oci/run.sh $(O)/village
+check-programs: all
+	@tools/programs.sh $(O)/village
+bench: all
+	@tests/bench/run.sh $(O)/village
+
+# ---- reading and making -----------------------------------------------------
+lint:
+	@tools/lint.sh
+docs: all
+	$(O)/village syscalls --markdown > docs/syscalls.md
+
+clean:
+	rm -rf build

@@ -1,0 +1,251 @@
+/*
+ * task: a guest thread; process: a thread group; pidgroup, session.
+ *
+ * One sentry thread per task runs task_run(): guest, stop, call, signals, again.
+ * task.c owns the tables and the tree of processes under the lock `tasks`.
+ *
+ * Field letters: [I] immutable, [a] atomic, [t] only its own task, [T] tasks lock, [S] sighand lock,
+ * [m] the object's own mu.
+ */
+#ifndef SENTRY_KERNEL_TASK_H
+#define SENTRY_KERNEL_TASK_H
+
+#include "abi/gaddr.h"
+#include "abi/regs.h"
+#include "base/list.h"
+#include "base/lock.h"
+#include "base/ref.h"
+#include "base/tree.h"
+#include "platform/platform.h"
+#include "sentry/kernel/cred.h"
+#include "sentry/kernel/signal.h"
+#include "sentry/kernel/wait.h"
+#include "sentry/mm/mm.h"
+#include "sentry/vfs/path.h"
+
+struct fdtable;
+struct tty;
+struct ctx;
+struct timer;
+struct ptimer;
+struct mntns;
+
+#define RLIM_COUNT	16
+struct rlimit64 { uint64_t cur, max; };
+
+/* Working directory, root, umask: shared by CLONE_FS. */
+struct fsinfo {
+	struct ref	 ref;
+	struct mutex	 mu;		/* rank fs */
+	struct path	 root, cwd;	/* [m] counted */
+	_Atomic uint32_t umask;
+};
+
+struct utsns {
+	struct ref	 ref;
+	struct mutex	 mu;		/* rank object */
+	char		 nodename[65], domainname[65];	/* [m] */
+};
+
+struct pidgroup {
+	struct ref	 ref;
+	int32_t		 id;		/* [I] pid of its first leader */
+	struct session	*session;	/* [I] counted */
+	struct list	 members;	/* [T] process.pgrp_link */
+	struct tree_node node;		/* [T] */
+};
+
+struct session {
+	struct ref	 ref;
+	int32_t		 id;		/* [I] */
+	struct tty	*tty;		/* [T] controlling terminal, counted */
+	struct process	*leader;	/* [T] borrowed; NULL once it is gone */
+	struct pidgroup	*foreground;	/* [T] counted; of tty */
+	struct tree_node node;		/* [T] */
+};
+
+/* CPU time and faults of the living are summed over tasks; these hold what ended. */
+struct rusage_acct {
+	uint64_t	utime_ns, stime_ns;
+	uint64_t	minflt, majflt, nvcsw, nivcsw, inblock, oublock;
+	uint64_t	maxrss;		/* bytes */
+};
+
+struct process {
+	struct ref	 ref;
+	int32_t		 pid;		/* [I] tgid */
+	struct list	 threads;	/* [S] task.thread_link */
+	uint32_t	 nthreads;	/* [S] */
+	struct task	*leader;	/* [T] counted until reaped */
+
+	/* family [T] */
+	struct process	*parent;	/* borrowed; reparented before it goes */
+	struct list	 children, sibling;
+	struct pidgroup	*pgrp;		/* counted */
+	struct list	 pgrp_link;
+	int32_t		 exit_signal;	/* to the parent */
+	bool		 is_subreaper, did_exec, zombie;
+	int32_t		 wstatus;	/* wait status once zombie */
+	struct waitq	 wait_children;	/* woken when a child changes state */
+
+	/* signals [S] */
+	struct sighand	*sighand;	/* [a] counted; exec may replace */
+	struct sigpending pending;
+	bool		 group_exit;	/* everyone must die with group_code */
+	int32_t		 group_code;	/* wait status */
+	uint32_t	 stop_signo;	/* non-zero: stopped or stopping */
+	uint32_t	 nstopped;
+	bool		 stop_reported, cont_pending;	/* wait: WUNTRACED / WCONTINUED unreported */
+	struct task	*exec_task;	/* the one killing the others */
+	int32_t		 group_kick;
+
+	/* limits and accounting */
+	struct mutex	 mu;		/* rank object: rlim, times */
+	struct rlimit64	 rlim[RLIM_COUNT];	/* [m] */
+	struct rusage_acct acct, children_acct;	/* [m] */
+	uint64_t	 start_ns;	/* [I] monotonic */
+	struct list	 posix_timers;	/* [S] */
+	int32_t		 next_timer_id;	/* [S] */
+	struct timer	*itimer_real;	/* owned by timer.c */
+	struct itimer_cpu { uint64_t value_ns, interval_ns; } itimer_virt, itimer_prof; /* [S] */
+	_Atomic int32_t	 oom_score_adj;
+	int32_t		 pdeath_unused;
+	struct tree_node node;		/* [T] unused by others */
+};
+
+enum task_state { TASK_RUNNING, TASK_SLEEPING, TASK_DISK, TASK_STOPPED, TASK_TRACED, TASK_ZOMBIE, TASK_DEAD };
+
+struct task {
+	struct ref	 ref;
+	int32_t		 tid;		/* [I]; exec may give the leader's to the caller [T] */
+	struct process	*process;	/* [I] counted */
+	struct list	 thread_link;	/* [S] */
+	struct tree_node node;		/* [T] by tid */
+
+	/* guest state [t] */
+	struct ctx	*ctx;		/* [a] for kicks; NULL before the first run and after exit */
+	struct abi_regs	 regs;
+	struct mm	*mm;		/* counted; read by others with task_mm_get (alloc_mu) */
+	int64_t		 syscall;	/* [a] number in flight, -1 none */
+	uint64_t	 args[6];	/* of that call, for strace, debug and /proc/PID/syscall */
+	const char	*wait_reason;	/* [a] for debug */
+	gaddr_t		 clear_child_tid, set_child_tid, robust_list;
+	uint64_t	 robust_len;
+	gaddr_t		 rseq; uint32_t rseq_len, rseq_sig;
+	uint32_t	 personality;
+	char		 comm[16];	/* [m] alloc_mu */
+	struct restart_block {
+		int64_t (*fn)(struct task *t);
+		uint64_t deadline_ns; gaddr_t p1; uint64_t v1, v2, v3;
+	} restart;			/* for -ERESTART_RESTARTBLOCK */
+
+	/* resources: replaced under alloc_mu so that /proc may look */
+	struct mutex	 alloc_mu;	/* rank fs */
+	struct fdtable	*files;		/* counted */
+	struct fsinfo	*fs;		/* counted */
+	struct cred	*cred;		/* counted; real == effective (no objective/subjective split) */
+	struct mntns	*mntns;		/* counted */
+	struct utsns	*uts;		/* counted */
+
+	/* signals [S] */
+	struct sigpending pending;
+	_Atomic uint64_t sigmask;	/* written by its own task under S */
+	sigset64	 saved_mask;	/* [t] sigsuspend, ppoll ... */
+	bool		 restore_mask;	/* [t] put saved_mask back when no handler ran */
+	uint64_t	 altstack_sp, altstack_size; uint32_t altstack_flags;	/* [t] */
+	_Atomic uint32_t attention;	/* something to look at before going back to the guest */
+	int32_t		 pdeath_signal;	/* [T] */
+
+	/* sleeping */
+	_Atomic uint32_t wake_word;	/* wait.c */
+	_Atomic uint32_t state;		/* enum task_state */
+
+	/* vfork */
+	struct task	*vfork_child_of;	/* [T] counted parent waiting for us, or NULL */
+	bool		 vfork_done;	/* [T] */
+
+	/* accounting [a] */
+	_Atomic uint64_t utime_ns, stime_ns, nvcsw, nivcsw, minflt;
+	uint64_t	 start_ns;
+	uint64_t	 timer_slack_ns;
+	int32_t		 exit_code;	/* wait status */
+	int32_t		 nice;		/* [a]-ish; of the task */
+	uint32_t	 sched_policy, sched_prio;
+	bool		 exiting;	/* [S] past the point of no return */
+	void		*seccomp;	/* guest filters, later */
+};
+
+/* ---- the one global ------------------------------------------------------- */
+struct kernel {
+	struct mutex	 tasks_mu;	/* rank tasks */
+	struct tree	 tasks;		/* by tid */
+	struct tree	 pidgroups, sessions;
+	int32_t		 last_pid;
+	uint32_t	 ntasks;
+	struct process	*init;		/* pid 1; borrowed from its own reference */
+	struct mntns	*mntns;		/* of init */
+	struct utsns	*uts;
+	uint64_t	 boot_ns;	/* CLOCK_BOOTTIME at boot of the sandbox */
+	uint64_t	 pids_limit, memory_limit;
+	uint32_t	 ncpus;
+	bool		 strace, report;
+	int		 report_fd, random_fd;
+	_Atomic uint64_t forks, ctxt;
+};
+extern struct kernel kernel;
+
+/* ---- task.c --------------------------------------------------------------- */
+struct task *task_find_get(int32_t tid);		/* counted, or NULL */
+struct process *process_find_get(int32_t pid);		/* counted, or NULL: only by tgid */
+struct pidgroup *pidgroup_find_get(int32_t id);
+struct task *process_leader_get(struct process *p);	/* some living thread, else the leader; counted */
+struct mm *task_mm_get(struct task *t);			/* counted, NULL once it exited */
+struct fdtable *task_files_get(struct task *t);
+struct fsinfo *task_fs_get(struct task *t);
+int32_t process_ppid(struct process *p);
+bool process_orphaned_pgrp(struct pidgroup *g);		/* tasks held */
+/* Calls fn for each process (leader tasks, counted during the call, tasks lock not held). */
+void process_each(bool (*fn)(struct process *p, void *arg), void *arg);
+uint64_t task_rlimit(struct task *t, int resource);	/* soft limit */
+void task_set_comm(struct task *t, const char *name);
+/* Fresh random bytes, from the host's generator. */
+void kernel_random(void *buf, size_t len);
+#define rlimit_of(t, r) task_rlimit((t), (r))
+
+/* ---- the big transitions --------------------------------------------------- */
+void task_run(void *task);				/* the sentry thread's main; takes the reference */
+struct clone_request {
+	uint64_t flags; gaddr_t parent_tid, child_tid; uint64_t stack, stack_size, tls;
+	int32_t exit_signal; gaddr_t pidfd; int32_t *set_tid; unsigned nset_tid; int cgroup;
+};
+int64_t task_clone(struct task *t, const struct clone_request *r) MUST_CHECK;
+/* exec(2): argv and envp are kernel copies. On success the caller's regs are those of the new program. */
+struct exec_request {
+	struct path	 path;		/* counted; of the file to run */
+	struct file	*file;		/* counted; open for exec */
+	char		*filename;	/* as given, for AT_EXECFN */
+	char		**argv, **envp;	/* NULL-terminated, mem_alloc'ed */
+	uint64_t	 argc, envc;
+};
+int task_exec(struct task *t, struct exec_request *r) MUST_CHECK;
+/* Leaves the guest for good; wstatus as wait(2). Called by the task itself; its thread unwinds to task_run. */
+void task_exit(struct task *t, int32_t wstatus);
+/* Starts the death of the whole thread group; every thread then runs task_exit. */
+void process_exit(struct process *p, int32_t wstatus);
+bool task_must_exit(struct task *t);			/* group exit, or killed */
+/* Job control. */
+void process_stop(struct process *p, int signo);	/* sighand held */
+void process_continue(struct process *p);		/* sighand held */
+void task_stop_wait(struct task *t);			/* while stopped */
+
+/* ELF: loads r's program into a fresh mm and fills regs: sentry/kernel/elf.c. */
+struct image { struct mm *mm; uint64_t entry, sp; };
+int elf_load(struct task *t, struct exec_request *r, struct image *out) MUST_CHECK;	/* handles #! by rewriting r; -ENOEXEC ... */
+/* The vDSO page(s): maps it and returns its base. sentry/kernel/vdso.c */
+int vdso_map(struct mm *mm, uint64_t *base) MUST_CHECK;
+uint64_t vdso_sigreturn(struct mm *mm);
+
+/* First process. */
+int process_new_init(struct task **out) MUST_CHECK;	/* pid 1, not yet running */
+
+#endif

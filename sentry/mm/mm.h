@@ -1,0 +1,145 @@
+/*
+ * mm: a guest address space: regions, limits, accounting; and memory objects behind shared
+ * or file mappings.
+ *
+ * The sentry owns the truth (struct region); the host space follows it through batches of
+ * mapper commands.  Private memory is the host's private memory (zero pages, copy-on-write, huge
+ * pages at native cost); shared memory lives in the memory file (pages.h); gofer files are mapped by donated
+ * descriptor.
+ */
+#ifndef SENTRY_MM_MM_H
+#define SENTRY_MM_MM_H
+
+#include "abi/gaddr.h"
+#include "base/list.h"
+#include "base/lock.h"
+#include "base/ref.h"
+#include "base/strbuf.h"
+#include "base/tree.h"
+#include "platform/platform.h"
+
+struct file;
+struct task;
+struct path;
+
+/* ---- memory objects ------------------------------------------------------- */
+
+/* A piece of an object as the host can map it. */
+struct backing {
+	int		fd;		/* MAPFD_MEMFILE, or a host descriptor that stays valid while the mobj lives */
+	uint64_t	off;		/* in that descriptor */
+	uint64_t	len;		/* contiguous bytes from the asked offset, page-aligned; 0: beyond the end (SIGBUS) */
+};
+
+struct mobj_ops {
+	const char *name;
+	/*
+	 * What lies at [off, off+len) of the object; fills *out for the first contiguous piece (at most
+	 * len). write: through a shared writable mapping.  Allocates holes of memory-file objects.  A gofer file may say more than its size
+	 * (the host raises SIGBUS itself).  May sleep. -ENOMEM, -EIO, -EACCES.
+	 */
+	int (*backing)(struct mobj *o, uint64_t off, uint64_t len, bool write, struct backing *out);
+	void (*free)(struct mobj *o);	/* last reference */
+};
+
+/* Embedded first in, or pointed to by, an inode or an anonymous shared mapping. */
+struct mobj {
+	struct ref		 ref;
+	const struct mobj_ops	*ops;
+	struct mutex		 mu;		/* rank mobj */
+	struct list		 regions;	/* [m] every region that maps it (region.mobj_link) */
+};
+
+void mobj_init(struct mobj *o, const struct mobj_ops *ops);
+/* [off, off+len) is about to lose its backing (truncate, hole punch): unmaps it from every space. Call without mm or inode-mobj locks. */
+void mobj_invalidate(struct mobj *o, uint64_t off, uint64_t len);
+/* Zero-filled shared anonymous memory of a fixed size (MAP_SHARED|MAP_ANONYMOUS, SysV shm). */
+int mobj_new_anon(uint64_t len, struct mobj **out) MUST_CHECK;
+
+/* ---- regions -------------------------------------------------------------- */
+
+enum {				/* region.flags */
+	REGION_SHARED	= 1 << 0,
+	REGION_GROWSDOWN = 1 << 1,
+	REGION_STACK	= 1 << 2,	/* the main stack, [stack] */
+	REGION_HEAP	= 1 << 3,	/* brk, [heap] */
+	REGION_VDSO	= 1 << 4,
+	REGION_LOCKED	= 1 << 5,
+	REGION_DONTFORK	= 1 << 6,
+	REGION_WIPEONFORK = 1 << 7,
+	REGION_NORESERVE = 1 << 8,
+	REGION_VVAR	= 1 << 9,
+	REGION_DONTDUMP	= 1 << 10,
+};
+
+struct region {
+	struct tree_node node;		/* mm->regions by start */
+	struct mm	*mm;		/* [I] borrowed */
+	uint64_t	 start, end;	/* page-aligned */
+	uint32_t	 prot;		/* PROT_READ|WRITE|EXEC */
+	uint32_t	 maxprot;	/* what mprotect may add */
+	uint32_t	 flags;
+	struct file	*file;		/* counted; NULL when anonymous (for /proc/PID/maps) */
+	struct mobj	*mobj;		/* counted; NULL for private anonymous */
+	uint64_t	 off;		/* offset in mobj of start */
+	struct list	 mobj_link;	/* mobj->regions */
+	char		 name[80];	/* PR_SET_VMA_ANON_NAME */
+};
+
+struct mm {
+	struct ref	 ref;
+	struct mutex	 mu;		/* rank mm; covers regions and numbers below */
+	struct tree	 regions;	/* [m] */
+	struct space	*space;		/* [I] */
+	uint64_t	 total_vm, locked_vm, data_vm, stack_vm;	/* [m] bytes */
+	uint64_t	 brk_start, brk;		/* [m] */
+	uint64_t	 mmap_top;			/* [I] top-down search starts here */
+	uint64_t	 stack_top;			/* [I] */
+	uint64_t	 arg_start, arg_end, env_start, env_end;	/* [m] for /proc */
+	uint64_t	 start_code, end_code, start_data, end_data, start_stack;	/* [m] */
+	uint64_t	 auxv[64];			/* [I] after exec; /proc/PID/auxv */
+	uint32_t	 nauxv;
+	struct file	*exe;				/* [m] counted; /proc/PID/exe */
+	uint64_t	 vdso_base;			/* [I] */
+	uint64_t	 peak_vm;
+	_Atomic uint32_t dumpable;
+	_Atomic uint32_t users;			/* tasks running in it: mm_users */
+};
+
+int mm_new(struct mm **out) MUST_CHECK;				/* blank space */
+int mm_fork(struct task *t, struct mm *parent, struct mm **out) MUST_CHECK;	/* as fork(2): honours DONTFORK, WIPEONFORK */
+
+/* All as the system calls of the same name, on raw guest numbers already taken from the call; return 0/address or -errno. */
+struct mmap_args {
+	uint64_t addr, len, off;
+	uint32_t prot, flags;		/* guest's PROT_, MAP_ */
+	struct file *file;		/* NULL for anonymous; borrowed */
+	struct mobj *mobj;		/* what file_ops->mmap chose, or given directly; counted by the callee when kept */
+	uint32_t region_flags;		/* REGION_* to add */
+	uint32_t maxprot;		/* out of file_ops->mmap; starts as RWX */
+};
+int64_t mm_map(struct mm *mm, struct mmap_args *a) MUST_CHECK;	/* does the limits (RLIMIT_AS, DATA, map count) too */
+int mm_unmap(struct mm *mm, uint64_t addr, uint64_t len) MUST_CHECK;
+int mm_protect(struct mm *mm, uint64_t addr, uint64_t len, uint32_t prot, bool growsdown) MUST_CHECK;
+int64_t mm_remap(struct mm *mm, uint64_t old, uint64_t old_len, uint64_t new_len, uint32_t flags, uint64_t new_addr) MUST_CHECK;
+int64_t mm_brk(struct mm *mm, uint64_t brk);
+int mm_advise(struct mm *mm, uint64_t addr, uint64_t len, int advice) MUST_CHECK;
+
+/*
+ * A fault at addr (access: PROT_READ/WRITE/EXEC bits): 0 when the guest may retry (region populated, stack grown),
+ * else -EFAULT with *signo/*code as Linux would raise (SIGSEGV MAPERR/ACCERR, SIGBUS ADRERR).
+ */
+int mm_fault(struct mm *mm, uint64_t addr, uint32_t access, int *signo, int *code) MUST_CHECK;
+
+/* The region that contains addr, or NULL. Caller holds mm->mu. */
+struct region *mm_find_locked(struct mm *mm, uint64_t addr);
+/* /proc/PID/maps and smaps text. */
+void mm_print_maps(struct mm *mm, struct strbuf *sb, bool smaps);
+/* Resident bytes as the host counts them, best effort (statm, status): anonymous, file, shmem. */
+void mm_rss(struct mm *mm, uint64_t *anon, uint64_t *file, uint64_t *shmem);
+
+/* Copies into a fresh mm during exec, ignoring protections: for ELF bss tails and the first stack. */
+int mm_poke(struct mm *mm, uint64_t va, const void *src, size_t len) MUST_CHECK;
+int mm_clear(struct mm *mm, uint64_t va, size_t len) MUST_CHECK;
+
+#endif

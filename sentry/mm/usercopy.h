@@ -1,0 +1,53 @@
+/*
+ * usercopy: the only way to guest memory.
+ *
+ * Every function checks the guest's own regions for permission, populates what the
+ * sentry has yet to map, and moves bytes through the space.  No lock may be held: a copy can
+ * fault, and a fault takes mm and an object.  Read guest memory once.
+ */
+#ifndef SENTRY_MM_USERCOPY_H
+#define SENTRY_MM_USERCOPY_H
+
+#include "abi/gaddr.h"
+#include "base/base.h"
+
+struct task;
+struct mm;
+
+/* All or nothing as the caller sees it: 0 or -EFAULT (-EFAULT may leave part of dst written). */
+int copy_in(struct task *t, void *dst, gaddr_t src, size_t len) MUST_CHECK;
+int copy_out(struct task *t, gaddr_t dst, const void *src, size_t len) MUST_CHECK;
+int zero_out(struct task *t, gaddr_t dst, size_t len) MUST_CHECK;
+/* As far as it goes: bytes moved, or -EFAULT when none. */
+int64_t copy_in_some(struct mm *mm, void *dst, gaddr_t src, size_t len) MUST_CHECK;
+int64_t copy_out_some(struct mm *mm, gaddr_t dst, const void *src, size_t len) MUST_CHECK;
+/* A debugger's or /proc/PID/mem's access: ignores guest protections (not holes). */
+int64_t copy_force(struct mm *mm, gaddr_t at, void *buf, size_t len, bool write) MUST_CHECK;
+/*
+ * A NUL-terminated string into dst[cap]: its length without NUL; -EFAULT; -ENAMETOOLONG when
+ * cap bytes hold no NUL.
+ */
+int64_t copy_in_str(struct task *t, char *dst, gaddr_t src, size_t cap) MUST_CHECK;
+
+/* A path argument: at most PATH_MAX with NUL. mem_free it (AUTO_FREE). -ENAMETOOLONG, -EFAULT, -ENOMEM. "" is allowed. */
+int copy_in_path(struct task *t, gaddr_t src, char **out) MUST_CHECK;
+
+/* Atomic on guest memory: *seen is the old value; swapped when it equals old. -EFAULT. */
+int user_cas32(struct task *t, gaddr_t at, uint32_t old, uint32_t new, uint32_t *seen) MUST_CHECK;
+/* A futex word may be read with its bucket locked when this says it is resident: -EAGAIN asks to unlock, copy_in once, retry. */
+int user_read32(struct task *t, gaddr_t at, uint32_t *val) MUST_CHECK;
+
+/* Identity of the memory behind a futex word: private (mm, va) or shared (mobj, offset). */
+struct futex_key { void *obj; uint64_t off; };
+int futex_key_get(struct task *t, gaddr_t at, bool private, struct futex_key *out) MUST_CHECK;
+
+/* Typed: gp is a gp_T, obj a struct abi_T *. */
+#define gp_check_(gp, obj)						\
+	_Static_assert(__builtin_types_compatible_p(__typeof__(*(obj)),	\
+	    __typeof__(**(gp).tag)), "object and guest pointer disagree")
+#define put_obj(t, gp, obj) ({ gp_check_(gp, obj); copy_out((t), (gp).a, (obj), sizeof *(obj)); })
+#define get_obj(t, gp, obj) ({ gp_check_(gp, obj); copy_in((t), (obj), (gp).a, sizeof *(obj)); })
+#define put_u32(t, g, v) ({ uint32_t pv_ = (v); copy_out((t), (g), &pv_, 4); })
+#define put_u64(t, g, v) ({ uint64_t pv_ = (v); copy_out((t), (g), &pv_, 8); })
+
+#endif

@@ -1,0 +1,53 @@
+/*
+ * mount: where filesystems hang together; mntns: one tree of mounts.
+ */
+#ifndef SENTRY_VFS_MOUNT_H
+#define SENTRY_VFS_MOUNT_H
+
+#include "base/list.h"
+#include "base/lock.h"
+#include "base/ref.h"
+#include "base/strbuf.h"
+#include "sentry/vfs/path.h"
+
+struct super;
+struct task;
+
+struct mount {
+	struct ref	 ref;
+	int32_t		 id;		/* [I] */
+	struct super	*super;		/* [I] counted */
+	struct dentry	*root;		/* [I] counted: what of the super is seen here (bind) */
+	struct mount	*parent;	/* [mount] borrowed: a parent outlives its children */
+	struct dentry	*mountpoint;	/* [mount] counted; in parent */
+	struct list	 children, sibling;	/* [mount] */
+	struct mntns	*ns;		/* [mount] borrowed; NULL once detached */
+	_Atomic uint32_t flags;		/* MS_RDONLY, NOSUID, NODEV, NOEXEC, NOATIME, NODIRATIME, RELATIME */
+	char		*source;	/* [I] /proc/mounts; owned */
+};
+
+struct mntns {
+	struct ref	 ref;
+	struct mount	*root;		/* [mount] counted */
+	uint64_t	 id;
+};
+
+/* A filesystem type: rows of fs/fstypes.def. */
+struct fstype {
+	const char	*name;
+	/* A new instance. source and data (options) may be NULL. -EINVAL for an option it does not know. */
+	int (*mount)(struct task *t, const char *source, const char *data, uint64_t flags, struct super **out);
+	bool		 nodev;		/* "nodev" in /proc/filesystems */
+	bool		 user_mountable;/* mount(2) inside may use it */
+};
+extern const struct fstype fstypes[];	/* ends with a NULL name; fs/fstypes.c */
+const struct fstype *fstype_find(const char *name);
+
+int mntns_new(struct super *root, uint64_t flags, const char *source, struct mntns **out) MUST_CHECK;
+/* Mounts super at p (a directory on a directory, or a file on a file). */
+int mount_at(struct mntns *ns, const struct path *p, struct super *super, struct dentry *root, uint64_t flags, const char *source) MUST_CHECK;
+/* "/proc/self/mounts", "mountinfo" as seen from root. */
+void mount_print(struct task *t, struct strbuf *sb, bool mountinfo);
+int mnt_want_write(const struct mount *m) MUST_CHECK;	/* -EROFS */
+
+#endif
