@@ -71,6 +71,8 @@ main(void)
 	S(msync, f + 1, 4096, MS_SYNC);
 	S(msync, f, 0, MS_SYNC);
 	S(msync, f, -1L, MS_SYNC);
+	hole = (char *)mmap(NULL, 3 * 4096, PROT_READ, ANON, -1, 0) + 4096;
+	munmap(hole, 4096);
 	S(msync, hole, 4096, MS_SYNC);
 	S(msync, hole - 4096, 8192, MS_SYNC);
 	S(madvise, f, 4096, MADV_DONTNEED);

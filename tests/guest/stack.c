@@ -10,6 +10,8 @@ deep(int n)
 	return n == 0 ? frame[0] : deep(n - 1) + (frame[0] & 0);
 }
 
+/* It is meant to. */
+#pragma GCC diagnostic ignored "-Winfinite-recursion"
 static int __attribute__((noinline))
 endless(int n)
 {
@@ -67,9 +69,9 @@ main(void)
 		P("%s", txt(far, 3));
 	)));
 	/* a region of its own that grows down */
-	char *g = mmap(NULL, 64 * 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	munmap(g, 64 * 4096);
-	g = mmap(g + 60 * 4096, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_FIXED, -1, 0);
+	char *g = mmap(NULL, 1024 * 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	munmap(g, 1024 * 4096);
+	g = mmap(g + 1000 * 4096, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_FIXED, -1, 0);
 	P("grows down: %s", g == MAP_FAILED ? err_name(errno) : wst(CHILD(
 		g[-1] = 1;
 		g[-4097] = 1;
