@@ -100,6 +100,12 @@ mutex_lock(struct mutex *m)
 	lock_one(m, false);
 }
 
+void NO_LOCK_CHECK
+mutex_lock_nested(struct mutex *m)
+{
+	lock_one(m, true);
+}
+
 bool
 mutex_trylock(struct mutex *m)
 {

@@ -42,6 +42,8 @@ void mutex_unlock(struct mutex *m) RELEASE(*m);
 void mutex_assert_held(struct mutex *m);
 /* Two of one rank, in address order; a and b may be the same. */
 void mutex_lock_pair(struct mutex *a, struct mutex *b);
+/* A second one of a rank already held, when something else (a graph without cycles) gives the order. */
+void mutex_lock_nested(struct mutex *m);
 void mutex_unlock_pair(struct mutex *a, struct mutex *b);
 
 void rwlock_init(struct rwlock *l, enum lockrank rank);

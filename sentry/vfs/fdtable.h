@@ -31,6 +31,10 @@ int fd_replace(struct task *t, struct file *f, int32_t fd, int flags) MUST_CHECK
 int fd_install_pair(struct task *t, struct file *a, struct file *b, int flags, int32_t out[2]) MUST_CHECK;
 int fd_close(struct task *t, int32_t fd) MUST_CHECK;		/* flush, posix locks, put; -EBADF */
 void fdtable_close_exec(struct task *t);
+/* close_range(2): closes [first, last], or marks them close-on-exec. */
+void fd_close_range(struct task *t, uint32_t first, uint32_t last, bool set_cloexec);
+/* FD_CLOEXEC or 0 as it was; set >= 0 changes it; -EBADF. */
+int fd_cloexec(struct task *t, int32_t fd, int set) MUST_CHECK;
 /* For /proc: the first open descriptor >= *fd, its file counted; false at the end. */
 bool fdtable_next(struct fdtable *ft, int32_t *fd, struct file **out, bool *cloexec);
 

@@ -140,9 +140,18 @@ int inode_always_valid(struct task *t, struct inode *dir, const char *name, stru
 enum { MAY_EXEC = 1, MAY_WRITE = 2, MAY_READ = 4 };
 /* Mode bits, ownership and capabilities against t's fsuid/fsgid: 0 or -EACCES. */
 int inode_permission(struct task *t, struct inode *i, uint32_t may) MUST_CHECK;
+/* The same for another identity: access(2)'s real ids. */
+int inode_permission_cred(struct task *t, const struct cred *c, struct inode *i, uint32_t may) MUST_CHECK;
 bool inode_owner_or_capable(struct task *t, struct inode *i);
+/* What inode_plain_setattr does, for filesystems that hold i->mu already (no ATTR_SIZE). */
+void inode_setattr_locked(struct inode *i, const struct iattr *attr, uint32_t which);
+void inode_accessed(struct inode *i);		/* relatime's update of the access time, in memory only */
+/* Data is about to change: drops the setuid and setgid bits as write(2) does. */
+int inode_kill_privs(struct task *t, struct inode *i) MUST_CHECK;
 struct timespec64 inode_now(void);		/* CLOCK_REALTIME */
 uint64_t dev_alloc_anon(void);			/* an anonymous device number for a super */
-/* abi_stat and statx from an iattr: vfs. */
+/* Fill what the guest sees from an iattr. */
+void abi_stat_fill(const struct inode *i, const struct iattr *a, struct abi_stat *st);
+void abi_statx_fill(const struct inode *i, const struct iattr *a, int32_t mnt_id, bool is_mount_root, struct abi_statx *sx);
 
 #endif
