@@ -18,6 +18,20 @@
 
 struct task;
 
+/* A raw register as the type of a kind: gaddr_t, or an integer cut to its width. */
+static inline gaddr_t
+syscall_arg_gaddr(uint64_t raw)
+{
+	return gaddr_from(raw);
+}
+static inline uint64_t
+syscall_arg_int(uint64_t raw)
+{
+	return raw;
+}
+#define syscall_arg(type, raw) _Generic((type *)0,			\
+	gaddr_t *: syscall_arg_gaddr, default: syscall_arg_int)(raw)
+
 /* Types by kind. */
 #define ARGKIND(kind, type, when, fmt)	typedef type argtype_##kind;
 #include "sentry/syscall/argkinds.def"
@@ -26,7 +40,7 @@ struct task;
 enum support { FULL, PARTIAL, STUB, NOSYS_OBSOLETE, NOSYS_PRIVILEGED, NOSYS_UNSAFE, NOSYS_LATER };
 
 /* Walks kind,name pairs; the only clever preprocessor code there is. */
-#define ARGS0()
+#define ARGS0(...)
 #define ARGS1(k, n)		, argtype_##k n
 #define ARGS2(k, n, ...)	, argtype_##k n ARGS1(__VA_ARGS__)
 #define ARGS3(k, n, ...)	, argtype_##k n ARGS2(__VA_ARGS__)
