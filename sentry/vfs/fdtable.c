@@ -8,7 +8,7 @@
 
 #include <fcntl.h>
 #include <string.h>
-#include <sys/resource.h>
+#include <asm/resource.h>
 
 #include "base/kmem.h"
 #include "sentry/kernel/task.h"
