@@ -25,6 +25,29 @@ bool cred_in_group(const struct cred *c, uint32_t gid);	/* fsgid or supplementar
 /* The calling task's own: no reference needed while it runs its own call. */
 #define task_cred(t)		((t)->cred)
 #define task_capable(t, cap)	cred_has_cap((t)->cred, (cap))
+/* All zero ids, no groups, no capability beyond the bounding set given. */
+int cred_new(uint64_t bounding, struct cred **out) MUST_CHECK;
+/* Takes a copy of n group ids, and sorts it. */
+int cred_set_groups(struct cred *c, const uint32_t *groups, uint32_t n) MUST_CHECK;
+/* What became of the capabilities when c (a copy of old) has new user ids: capabilities(7). */
+void cred_fix_uids(struct cred *c, const struct cred *old);
+void cred_fix_fsuid(struct cred *c, const struct cred *old);
+
+/* What execve(2) looks at in a file. */
+struct exec_attr {
+	uint32_t	 mode, uid, gid;
+	bool		 nosuid;		/* by mount flag */
+	bool		 has_caps;		/* file capabilities */
+	bool		 caps_effective;
+	uint64_t	 permitted, inheritable;
+};
+/* Fills the capability part from the xattr security.capability; -EINVAL when it is malformed. */
+int exec_attr_caps(struct exec_attr *a, const void *xattr, size_t len) MUST_CHECK;
+/* The credentials after exec of such a file; *secure is AT_SECURE. -EPERM as capabilities(7) says. */
+int cred_exec(const struct cred *old, const struct exec_attr *a, struct cred **out, bool *secure) MUST_CHECK;
+
+#define CAP_FULL	((1ULL << 41) - 1)	/* CAP_LAST_CAP is 40 */
+
 /* Of another task: a counted reference. */
 struct cred *task_cred_get(struct task *t);
 

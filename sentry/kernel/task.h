@@ -29,6 +29,9 @@ struct ctx;
 struct timer;
 struct ptimer;
 struct mntns;
+struct file;
+struct waitq;
+struct guest_record;
 
 #define RLIM_COUNT	16
 struct rlimit64 { uint64_t cur, max; };
@@ -59,6 +62,7 @@ struct session {
 	struct ref	 ref;
 	int32_t		 id;		/* [I] */
 	struct tty	*tty;		/* [T] controlling terminal, counted */
+	uint32_t	 ngroups;	/* [T] in the table while it has any */
 	struct process	*leader;	/* [T] borrowed; NULL once it is gone */
 	struct pidgroup	*foreground;	/* [T] counted; of tty */
 	struct tree_node node;		/* [T] */
@@ -75,7 +79,8 @@ struct process {
 	struct ref	 ref;
 	int32_t		 pid;		/* [I] tgid */
 	struct list	 threads;	/* [S] task.thread_link */
-	uint32_t	 nthreads;	/* [S] */
+	uint32_t	 nthreads;	/* [S] in that list: the living, and a leader that waits for them */
+	uint32_t	 nlive;		/* [S] threads that have not yet begun to exit */
 	struct task	*leader;	/* [T] counted until reaped */
 
 	/* family [T] */
@@ -86,16 +91,21 @@ struct process {
 	int32_t		 exit_signal;	/* to the parent */
 	bool		 is_subreaper, did_exec, zombie;
 	int32_t		 wstatus;	/* wait status once zombie */
+	int32_t		 forker_tid;	/* the parent's thread that made us: __WNOTHREAD, PDEATHSIG */
+	struct guest_record *record;	/* for a process started by the runtime (guestinit.c) */
 	struct waitq	 wait_children;	/* woken when a child changes state */
 
 	/* signals [S] */
-	struct sighand	*sighand;	/* [a] counted; exec may replace */
+	struct sighand	*sighand;	/* [a] counted; exec may replace a shared one: process_lock() */
+	struct sighand	*old_sighand;	/* [S] replaced by exec, kept for those who still look at it */
 	struct sigpending pending;
 	bool		 group_exit;	/* everyone must die with group_code */
 	int32_t		 group_code;	/* wait status */
 	uint32_t	 stop_signo;	/* non-zero: stopped or stopping */
 	uint32_t	 nstopped;
+	bool		 stop_complete;	/* every thread has stopped */
 	bool		 stop_reported, cont_pending;	/* wait: WUNTRACED / WCONTINUED unreported */
+	bool		 cont_notify;	/* the next thread to run tells the parent CLD_CONTINUED */
 	struct task	*exec_task;	/* the one killing the others */
 	int32_t		 group_kick;
 
@@ -123,12 +133,15 @@ struct task {
 	struct tree_node node;		/* [T] by tid */
 
 	/* guest state [t] */
-	struct ctx	*ctx;		/* [a] for kicks; NULL before the first run and after exit */
+	struct ctx	*ctx;		/* [t] reads; changes under S, for task_kick; NULL before the first run and after exit */
 	struct abi_regs	 regs;
 	struct mm	*mm;		/* counted; read by others with task_mm_get (alloc_mu) */
+	uint64_t	 fault_trapno, fault_error, fault_cr2;	/* of the last fault, for sigcontext */
+	uint64_t	 stuck_rip, stuck_addr, stuck_count;	/* a fault that comes back */
+	void		*start_fp;	/* owned; FP image to begin with, or NULL */
 	int64_t		 syscall;	/* [a] number in flight, -1 none */
 	uint64_t	 args[6];	/* of that call, for strace, debug and /proc/PID/syscall */
-	const char	*wait_reason;	/* [a] for debug */
+	const char *_Atomic wait_reason; /* [a] for debug; a literal */
 	gaddr_t		 clear_child_tid, set_child_tid, robust_list;
 	uint64_t	 robust_len;
 	gaddr_t		 rseq; uint32_t rseq_len, rseq_sig;
@@ -172,10 +185,16 @@ struct task {
 	int32_t		 nice;		/* [a]-ish; of the task */
 	uint32_t	 sched_policy, sched_prio;
 	bool		 exiting;	/* [S] past the point of no return */
+	bool		 exit_now;	/* [t] task_exit was called: task_run unwinds */
+	bool		 stopped;	/* [S] counted in process.nstopped */
+	_Atomic uint64_t in_guest_since;	/* TSC when the guest was entered, 0 while in the kernel */
+	uint64_t	 slept_tsc;	/* [t] ticks asleep within this call */
 	void		*seccomp;	/* guest filters, later */
 };
 
 /* ---- the one global ------------------------------------------------------- */
+#define PID_LIMIT	4194304		/* as /proc/sys/kernel/pid_max */
+
 struct kernel {
 	struct mutex	 tasks_mu;	/* rank tasks */
 	struct tree	 tasks;		/* by tid */
@@ -194,6 +213,31 @@ struct kernel {
 };
 extern struct kernel kernel;
 
+/* Whatever must exist before the first task: called once, single-threaded, after the filter. */
+int tasks_boot(void) MUST_CHECK;
+
+/*
+ * Locks p's sighand, which exec may replace when it was shared with another process: always by these
+ * two.  p need only be referenced.
+ */
+static inline struct sighand *
+process_lock(struct process *p)
+{
+	for (;;) {
+		struct sighand *sh = __atomic_load_n(&p->sighand, __ATOMIC_ACQUIRE);
+
+		mutex_lock(&sh->mu);
+		if (likely(sh == __atomic_load_n(&p->sighand, __ATOMIC_RELAXED)))
+			return sh;
+		mutex_unlock(&sh->mu);
+	}
+}
+static inline void
+process_unlock(struct sighand *sh)
+{
+	mutex_unlock(&sh->mu);
+}
+
 /* ---- task.c --------------------------------------------------------------- */
 struct task *task_find_get(int32_t tid);		/* counted, or NULL */
 struct process *process_find_get(int32_t pid);		/* counted, or NULL: only by tgid */
@@ -211,6 +255,21 @@ void task_set_comm(struct task *t, const char *name);
 /* Fresh random bytes, from the host's generator. */
 void kernel_random(void *buf, size_t len);
 #define rlimit_of(t, r) task_rlimit((t), (r))
+uint64_t process_rlimit(struct process *p, int resource, uint64_t *max);	/* soft; *max (may be NULL) hard */
+void rlimit_defaults(struct rlimit64 rlim[RLIM_COUNT]);
+/* CPU time so far, in ns; a process's includes threads that ended. Takes sighand and the process's mu. */
+void task_times(struct task *t, uint64_t *utime, uint64_t *stime);
+void process_times(struct process *p, uint64_t *utime, uint64_t *stime);
+uint64_t cpu_ticks(void);		/* the unit of in_guest_since */
+uint64_t ticks_to_ns(uint64_t ticks);
+/*
+ * For whoever has just made attention non-zero, or ended a stop: breaks t's sleep and its run.
+ * sighand held (it keeps t->ctx from going away).
+ */
+void task_kick(struct task *t);
+/* The session of t's process and its group, counted. */
+struct session *process_session_get(struct process *p);
+struct pidgroup *process_pgrp_get(struct process *p);
 
 /* ---- the big transitions --------------------------------------------------- */
 void task_run(void *task);				/* the sentry thread's main; takes the reference */
@@ -224,19 +283,50 @@ struct exec_request {
 	struct path	 path;		/* counted; of the file to run */
 	struct file	*file;		/* counted; open for exec */
 	char		*filename;	/* as given, for AT_EXECFN */
-	char		**argv, **envp;	/* NULL-terminated, mem_alloc'ed */
+	char		**argv, **envp;	/* NULL-terminated arrays, mem_alloc'ed; the strings belong to mem */
 	uint64_t	 argc, envc;
+	struct exec_chunk *mem;	/* where the strings live */
+	uint64_t	 bytes, limit;	/* of strings and pointers; E2BIG beyond */
+	struct cred	*cred;		/* elf_load: the new credentials, counted */
+	bool		 secure;	/* elf_load: AT_SECURE */
+	bool		 unreadable;	/* elf_load: the caller may not read the file: not dumpable */
 };
+/* Copies a string (n bytes and a NUL) into r's memory. -ENOMEM, -E2BIG. */
+int exec_string(struct exec_request *r, const char *s, size_t n, char **out) MUST_CHECK;
+void exec_request_fini(struct exec_request *r);
 int task_exec(struct task *t, struct exec_request *r) MUST_CHECK;
 /* Leaves the guest for good; wstatus as wait(2). Called by the task itself; its thread unwinds to task_run. */
 void task_exit(struct task *t, int32_t wstatus);
 /* Starts the death of the whole thread group; every thread then runs task_exit. */
 void process_exit(struct process *p, int32_t wstatus);
+void process_exit_locked(struct process *p, int32_t wstatus);	/* sighand held */
 bool task_must_exit(struct task *t);			/* group exit, or killed */
 /* Job control. */
 void process_stop(struct process *p, int signo);	/* sighand held */
 void process_continue(struct process *p);		/* sighand held */
 void task_stop_wait(struct task *t);			/* while stopped */
+/* SIGCHLD with CLD_STOPPED or CLD_CONTINUED to the parent, and wakes its waits. No lock held. */
+void process_notify_parent(struct process *p, int why, int status);
+
+/* ---- waiting for children: task_wait.c -------------------------------------- */
+struct wait_request {
+	enum { WAIT_ANY, WAIT_PID, WAIT_PGRP } which;
+	int32_t		 id;
+	uint32_t	 options;	/* WNOHANG WUNTRACED WEXITED WCONTINUED WNOWAIT __WNOTHREAD __WALL __WCLONE */
+};
+struct wait_result {
+	int32_t		 pid;		/* 0: WNOHANG and nothing */
+	uint32_t	 uid;
+	int32_t		 wstatus;	/* as wait4 */
+	int32_t		 code, status;	/* as siginfo: CLD_ and its status */
+	struct rusage_acct acct;	/* of the child and its waited-for descendants */
+};
+int process_wait(struct task *t, const struct wait_request *r, struct wait_result *out) MUST_CHECK;
+
+/* By others, at exit: robust and PI futexes of t (futex.c); the controlling terminal (fs/tty.c). */
+void futex_exit(struct task *t);
+void timers_process_exit(struct process *p);		/* timer.c: POSIX and interval timers end */
+void tty_session_gone(struct session *s);
 
 /* ELF: loads r's program into a fresh mm and fills regs: sentry/kernel/elf.c. */
 struct image { struct mm *mm; uint64_t entry, sp; };
@@ -244,6 +334,7 @@ int elf_load(struct task *t, struct exec_request *r, struct image *out) MUST_CHE
 /* The vDSO page(s): maps it and returns its base. sentry/kernel/vdso.c */
 int vdso_map(struct mm *mm, uint64_t *base) MUST_CHECK;
 uint64_t vdso_sigreturn(struct mm *mm);
+int vdso_boot(void) MUST_CHECK;				/* once, after pages_boot */
 
 /* First process. */
 int process_new_init(struct task **out) MUST_CHECK;	/* pid 1, not yet running */

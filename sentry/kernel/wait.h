@@ -59,10 +59,18 @@ int task_sleep_killable(struct task *t, uint64_t deadline_ns) MUST_CHECK;
 /* Sets the wake flag of t and wakes it if it sleeps. Any thread, any lock. */
 void task_wake(struct task *t);
 
+/* Only task_wake or the deadline ends it: 0 or -ETIMEDOUT. The caller looks at signals itself. */
+int task_block(struct task *t, uint64_t deadline_ns) MUST_CHECK;
+
 /*
  * Kernel threads: no guest behind them (timers, host descriptors, control). They may block in host calls.
  */
 int kthread_start(const char *name, void (*fn)(void *), void *arg) MUST_CHECK;
+/* The two halves: what can fail first, then what cannot. Threads are pooled. */
+struct kthread;
+int kthread_get(struct kthread **out) MUST_CHECK;		/* -EAGAIN, -ENOMEM */
+void kthread_go(struct kthread *k, void (*fn)(void *), void *arg);
+void kthread_put(struct kthread *k);				/* unused after all */
 /* For kernel threads: a plain sleep/wake pair. */
 struct kevent { _Atomic uint32_t word; };
 void kevent_wait(struct kevent *e, uint64_t deadline_ns);	/* until set (then cleared) or deadline */
@@ -73,7 +81,8 @@ void kevent_set(struct kevent *e);
  */
 /* One-shot: wakes q with events once fd is ready for any of events (POLL bits). */
 void hostfd_watch(int fd, uint32_t events, struct waitq *q);
-void hostfd_forget(int fd);
+void hostfd_forget(int fd);		/* before closing it; no wake-up by this fd follows */
+int hostfd_boot(void) MUST_CHECK;	/* before the filter: it needs a pipe */
 /* Ready bits right now, without waiting. */
 uint32_t hostfd_ready(int fd, uint32_t events);
 

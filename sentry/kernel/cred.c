@@ -1,0 +1,272 @@
+/*
+ * cred: identity and capabilities.  credentials(7), capabilities(7).
+ *
+ * A cred is immutable once a task points at it.  The transitions below are pure functions of
+ * their arguments, so that a unit test covers them.  User namespaces do not exist: ids are the guest's own.
+ */
+#include "sentry/kernel/cred.h"
+
+#include <linux/capability.h>
+#include <linux/securebits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/kmem.h"
+#include "sentry/kernel/task.h"
+
+#define MODE_SETUID	04000
+#define MODE_SETGID	02000
+#define MODE_GROUP_EXEC	00010
+
+KMEM_CACHE(cred);
+
+int
+cred_new(uint64_t bounding, struct cred **out)
+{
+	struct cred *c = obj_new(cred);
+
+	if (c == NULL)
+		return -ENOMEM;
+	ref_init(&c->ref, OBJ_cred);
+	c->bounding = bounding & CAP_FULL;
+	*out = c;
+	return 0;
+}
+
+static int
+compare_ids(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+int
+cred_set_groups(struct cred *c, const uint32_t *groups, uint32_t n)
+{
+	uint32_t *copy = NULL;
+
+	if (n > 0) {
+		copy = mem_alloc(n * sizeof *copy);
+		if (copy == NULL)
+			return -ENOMEM;
+		memcpy(copy, groups, n * sizeof *copy);
+		qsort(copy, n, sizeof *copy, compare_ids);
+	}
+	mem_free(c->groups);
+	c->groups = copy;
+	c->ngroups = n;
+	return 0;
+}
+
+int
+cred_copy(const struct cred *old, struct cred **out)
+{
+	struct cred *c = obj_new(cred);
+	int err;
+
+	if (c == NULL)
+		return -ENOMEM;
+	*c = *old;
+	c->groups = NULL;
+	c->ngroups = 0;
+	ref_init(&c->ref, OBJ_cred);
+	err = cred_set_groups(c, old->groups, old->ngroups);
+	if (err) {
+		cred_put(c);
+		return err;
+	}
+	*out = c;
+	return 0;
+}
+
+void
+cred_release(struct cred *c)
+{
+	mem_free(c->groups);
+	obj_free(cred, c);
+}
+
+void
+cred_commit(struct task *t, struct cred *c)
+{
+	struct cred *old;
+
+	mutex_lock(&t->alloc_mu);
+	old = t->cred;
+	t->cred = c;
+	mutex_unlock(&t->alloc_mu);
+	cred_put(old);
+}
+
+struct cred *
+task_cred_get(struct task *t)
+{
+	struct cred *c;
+
+	mutex_lock(&t->alloc_mu);
+	c = cred_get(t->cred);
+	mutex_unlock(&t->alloc_mu);
+	return c;
+}
+
+bool
+cred_has_cap(const struct cred *c, int cap)
+{
+	return cap >= 0 && cap < 64 && (c->effective >> cap & 1);
+}
+
+bool
+cred_in_group(const struct cred *c, uint32_t gid)
+{
+	if (c->fsgid == gid)
+		return true;
+	return c->ngroups > 0 &&
+	    bsearch(&gid, c->groups, c->ngroups, sizeof gid, compare_ids) != NULL;
+}
+
+/* ---- changes of user ids --------------------------------------------------- */
+
+#define CAP_FS_MASK	(1ULL << CAP_CHOWN | 1ULL << CAP_MKNOD | 1ULL << CAP_DAC_OVERRIDE |	\
+	1ULL << CAP_DAC_READ_SEARCH | 1ULL << CAP_FOWNER | 1ULL << CAP_FSETID |		\
+	1ULL << CAP_LINUX_IMMUTABLE | 1ULL << CAP_MAC_OVERRIDE)
+
+void
+cred_fix_uids(struct cred *c, const struct cred *old)
+{
+	bool had_root = old->uid == 0 || old->euid == 0 || old->suid == 0;
+	bool has_root = c->uid == 0 || c->euid == 0 || c->suid == 0;
+
+	if (c->securebits & SECBIT_NO_SETUID_FIXUP)
+		return;
+	if (had_root && !has_root) {
+		if (!(c->securebits & SECBIT_KEEP_CAPS)) {
+			c->permitted = 0;
+			c->effective = 0;
+		}
+		c->ambient = 0;
+	}
+	if (old->euid == 0 && c->euid != 0)
+		c->effective = 0;
+	if (old->euid != 0 && c->euid == 0)
+		c->effective = c->permitted;
+}
+
+void
+cred_fix_fsuid(struct cred *c, const struct cred *old)
+{
+	if (c->securebits & SECBIT_NO_SETUID_FIXUP)
+		return;
+	if (old->fsuid == 0 && c->fsuid != 0)
+		c->effective &= ~CAP_FS_MASK;
+	if (old->fsuid != 0 && c->fsuid == 0)
+		c->effective |= c->permitted & CAP_FS_MASK;
+}
+
+/* ---- execve ---------------------------------------------------------------- */
+
+int
+exec_attr_caps(struct exec_attr *a, const void *xattr, size_t len)
+{
+	struct vfs_ns_cap_data d = { 0 };
+	unsigned words;
+
+	if (len < sizeof d.magic_etc || len > sizeof d)
+		return -EINVAL;
+	memcpy(&d, xattr, len);
+	switch (d.magic_etc & VFS_CAP_REVISION_MASK) {
+	case VFS_CAP_REVISION_1:
+		if (len != XATTR_CAPS_SZ_1)
+			return -EINVAL;
+		words = VFS_CAP_U32_1;
+		break;
+	case VFS_CAP_REVISION_2:
+		if (len != XATTR_CAPS_SZ_2)
+			return -EINVAL;
+		words = VFS_CAP_U32_2;
+		break;
+	case VFS_CAP_REVISION_3:
+		if (len != XATTR_CAPS_SZ_3)
+			return -EINVAL;
+		/* Made for another user namespace's root: it means nothing here. */
+		if (d.rootid != 0)
+			return 0;
+		words = VFS_CAP_U32_3;
+		break;
+	default:
+		return -EINVAL;
+	}
+	a->permitted = a->inheritable = 0;
+	for (unsigned i = 0; i < words; i++) {
+		a->permitted |= (uint64_t)d.data[i].permitted << (32 * i);
+		a->inheritable |= (uint64_t)d.data[i].inheritable << (32 * i);
+	}
+	a->permitted &= CAP_FULL;
+	a->inheritable &= CAP_FULL;
+	a->caps_effective = d.magic_etc & VFS_CAP_FLAGS_EFFECTIVE;
+	a->has_caps = true;
+	return 0;
+}
+
+/* The setuid and setgid bits; no_new_privs and nosuid mounts switch them off. */
+static void
+exec_ids(struct cred *c, const struct cred *old, const struct exec_attr *a)
+{
+	if (a->nosuid || old->no_new_privs)
+		return;
+	if (a->mode & MODE_SETUID)
+		c->euid = a->uid;
+	/* Without group execution the bit once meant mandatory locking. */
+	if ((a->mode & (MODE_SETGID | MODE_GROUP_EXEC)) == (MODE_SETGID | MODE_GROUP_EXEC))
+		c->egid = a->gid;
+}
+
+int
+cred_exec(const struct cred *old, const struct exec_attr *a, struct cred **out, bool *secure)
+{
+	bool noroot = old->securebits & SECBIT_NOROOT;
+	bool file_caps = a->has_caps && !a->nosuid && !old->no_new_privs;
+	bool root_grant = false, eff;
+	uint64_t fp = 0, fi = 0;
+	struct cred *c;
+	int err;
+
+	err = cred_copy(old, &c);
+	if (err)
+		return err;
+	exec_ids(c, old, a);
+	eff = file_caps && a->caps_effective;
+	if (file_caps) {
+		fp = a->permitted;
+		fi = a->inheritable;
+		/* A program that counts on its capabilities must not run with fewer. */
+		if (eff && (fp & ~((fp & old->bounding) | (fi & old->inheritable))) != 0) {
+			cred_put(c);
+			return -EPERM;
+		}
+	}
+	if (!noroot && (c->euid == 0 || old->uid == 0)) {
+		/* A setuid-root program with file capabilities, run by another, gets just those. */
+		bool own_caps_only = file_caps && old->uid != 0 && c->euid == 0;
+
+		if (!own_caps_only) {
+			fp = fi = CAP_FULL;
+			root_grant = true;
+			if (c->euid == 0)
+				eff = true;
+		}
+	}
+	c->permitted = (fp & old->bounding) | (fi & old->inheritable);
+	/* Ambient capabilities end where the file itself confers something. */
+	if (file_caps || c->euid != old->uid || c->egid != old->gid)
+		c->ambient = 0;
+	c->permitted |= c->ambient;
+	c->effective = eff ? c->permitted : c->ambient;
+	c->suid = c->fsuid = c->euid;
+	c->sgid = c->fsgid = c->egid;
+	c->securebits &= ~(uint32_t)SECBIT_KEEP_CAPS;
+	*secure = c->uid != c->euid || c->gid != c->egid ||
+	    (c->uid != 0 && (eff || (c->permitted & ~c->ambient) != 0) && !root_grant);
+	*out = c;
+	return 0;
+}
