@@ -36,7 +36,8 @@ struct mobj_ops {
 	/*
 	 * What lies at [off, off+len) of the object; fills *out for the first contiguous piece (at most
 	 * len). write: through a shared writable mapping.  Allocates holes of memory-file objects.  A gofer file may say more than its size
-	 * (the host raises SIGBUS itself).  May sleep. -ENOMEM, -EIO, -EACCES.
+	 * (the host raises SIGBUS itself).  May sleep. -ENOMEM, -EIO, -EACCES.  Called with mm->mu held: only
+	 * locks ranked below mm.
 	 */
 	int (*backing)(struct mobj *o, uint64_t off, uint64_t len, bool write, struct backing *out);
 	void (*free)(struct mobj *o);	/* last reference */
@@ -70,6 +71,11 @@ enum {				/* region.flags */
 	REGION_NORESERVE = 1 << 8,
 	REGION_VVAR	= 1 << 9,
 	REGION_DONTDUMP	= 1 << 10,
+	/*
+	 * The host has nothing mapped here: past the end of an object, cut off by mobj_invalidate, or not
+	 * asked for yet.  A region is all there or all absent; pieces split and merge accordingly.
+	 */
+	REGION_ABSENT	= 1 << 11,
 };
 
 struct region {
@@ -81,8 +87,10 @@ struct region {
 	uint32_t	 flags;
 	struct file	*file;		/* counted; NULL when anonymous (for /proc/PID/maps) */
 	struct mobj	*mobj;		/* counted; NULL for private anonymous */
-	uint64_t	 off;		/* offset in mobj of start */
+	/* Offset in mobj of start.  Private anonymous: where it was made, so that only what the host can merge merges. */
+	uint64_t	 off;
 	struct list	 mobj_link;	/* mobj->regions */
+	struct list	 link;		/* within one operation: what to let go, what was made */
 	char		 name[80];	/* PR_SET_VMA_ANON_NAME */
 };
 
@@ -104,7 +112,21 @@ struct mm {
 	uint64_t	 peak_vm;
 	_Atomic uint32_t dumpable;
 	_Atomic uint32_t users;			/* tasks running in it: mm_users */
+	/* Soft limits as the process last set them (mm_set_limits). */
+	_Atomic uint64_t lim_as, lim_data, lim_stack, lim_memlock;
+	struct region	*last;			/* [m] the last one looked up, or NULL */
+	uint64_t	 gap_from, gap_skipped;	/* [m] every hole above gap_from is smaller than or equal to gap_skipped */
+	uint64_t	 odd_addr;		/* [m] a fault that the regions do not explain, and how often in a row */
+	uint32_t	 odd_count;
+	bool		 lock_future;		/* [m] mlockall(MCL_FUTURE) */
+	struct mm	*next_dead;		/* mobj_invalidate: waits for a caller who may release it */
 };
+
+/*
+ * The limits that mappings are held to: RLIMIT_AS, DATA, STACK, MEMLOCK of t's process.  Handlers that map refresh
+ * them; setrlimit must call it, since a stack grows without a call, and exec for the new mm.
+ */
+void mm_set_limits(struct mm *mm, struct task *t);
 
 int mm_new(struct mm **out) MUST_CHECK;				/* blank space */
 int mm_fork(struct task *t, struct mm *parent, struct mm **out) MUST_CHECK;	/* as fork(2): honours DONTFORK, WIPEONFORK */
@@ -119,6 +141,8 @@ struct mmap_args {
 	uint32_t maxprot;		/* out of file_ops->mmap; starts as RWX */
 };
 int64_t mm_map(struct mm *mm, struct mmap_args *a) MUST_CHECK;	/* does the limits (RLIMIT_AS, DATA, map count) too */
+/* The checks of mmap(2) that come before it looks at the file; mm_map makes them too. */
+int mm_map_check(const struct mmap_args *a) MUST_CHECK;
 int mm_unmap(struct mm *mm, uint64_t addr, uint64_t len) MUST_CHECK;
 int mm_protect(struct mm *mm, uint64_t addr, uint64_t len, uint32_t prot, bool growsdown) MUST_CHECK;
 int64_t mm_remap(struct mm *mm, uint64_t old, uint64_t old_len, uint64_t new_len, uint32_t flags, uint64_t new_addr) MUST_CHECK;
@@ -127,7 +151,7 @@ int mm_advise(struct mm *mm, uint64_t addr, uint64_t len, int advice) MUST_CHECK
 
 /*
  * A fault at addr (access: PROT_READ/WRITE/EXEC bits): 0 when the guest may retry (region populated, stack grown),
- * else -EFAULT with *signo/*code as Linux would raise (SIGSEGV MAPERR/ACCERR, SIGBUS ADRERR).
+ * else -EFAULT with *signo and *code as Linux would raise (SIGSEGV MAPERR/ACCERR, SIGBUS ADRERR).
  */
 int mm_fault(struct mm *mm, uint64_t addr, uint32_t access, int *signo, int *code) MUST_CHECK;
 
@@ -137,6 +161,27 @@ struct region *mm_find_locked(struct mm *mm, uint64_t addr);
 void mm_print_maps(struct mm *mm, struct strbuf *sb, bool smaps);
 /* Resident bytes as the host counts them, best effort (statm, status): anonymous, file, shmem. */
 void mm_rss(struct mm *mm, uint64_t *anon, uint64_t *file, uint64_t *shmem);
+
+/* madvise(MADV_REMOVE), msync(MS_SYNC), mincore, mlock: what lies at or after addr, as a copy. */
+struct region_info {
+	uint64_t	 start, end, off;
+	uint32_t	 prot, maxprot, flags;
+	struct file	*file;		/* counted: file_put */
+	struct mobj	*mobj;		/* counted: mobj_put */
+};
+/* The first region that ends above addr (one logical region: pieces are joined); false when there is none. */
+bool mm_next_region(struct mm *mm, uint64_t addr, struct region_info *out) MUST_CHECK;
+/* mlock and munlock: -ENOMEM for holes (what precedes them is done) or the limit. */
+int mm_lock(struct mm *mm, uint64_t addr, uint64_t len, bool lock, bool privileged) MUST_CHECK;
+int mm_lock_all(struct mm *mm, bool current, bool future, bool privileged) MUST_CHECK;
+/* Makes [addr, addr+len) resident; errors as madvise(MADV_POPULATE_*). */
+int mm_populate(struct mm *mm, uint64_t addr, uint64_t len, bool write) MUST_CHECK;
+/* PR_SET_VMA_ANON_NAME: name NULL clears it. -ENOMEM, -EBADF (a file's). */
+int mm_set_name(struct mm *mm, uint64_t addr, uint64_t len, const char *name) MUST_CHECK;
+/* Punches [off, off+len) out of an object made by mobj_new_anon; -EINVAL for any other. */
+int mobj_anon_punch(struct mobj *o, uint64_t off, uint64_t len) MUST_CHECK;
+/* Name in /proc/PID/maps for such an object ("SYSV00000000"); "dev/zero" unless set. */
+void mobj_anon_set_name(struct mobj *o, const char *name, uint64_t ino);
 
 /* Copies into a fresh mm during exec, ignoring protections: for ELF bss tails and the first stack. */
 int mm_poke(struct mm *mm, uint64_t va, const void *src, size_t len) MUST_CHECK;

@@ -1,0 +1,270 @@
+/*
+ * usercopy: copies between the sentry and guest memory; see usercopy.h.
+ *
+ * The host would let the sentry write anything the guest has mapped, so the regions are asked first, under
+ * mm->mu; then the bytes move with no lock held, in one host call.  A range that changes in between can only hurt
+ * the guest that changed it: the host itself refuses a forced write to a shared mapping that is not writable.
+ */
+#include "sentry/mm/usercopy.h"
+
+#include <limits.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/kmem.h"
+#include "sentry/kernel/task.h"
+#include "sentry/mm/region.h"
+
+#define TRIES	4	/* faults in a row that bring nothing */
+
+static const char zeroes[PAGE_SIZE];
+
+/* How many of len bytes at va may be accessed (at most len): stops at the first region that says no. */
+static uint64_t
+allowed_locked(struct mm *mm, uint64_t va, uint64_t len, bool write, bool force)
+{
+	uint64_t at = va, end = va + len;
+	struct region *r = mm_find_locked(mm, va);
+
+	while (r != NULL && r->start <= at) {
+		if (!force && (r->prot == PROT_NONE || (write && !(r->prot & PROT_WRITE))))
+			break;
+		/* Not even a debugger writes where the object is not the guest's to change. */
+		if (force && write && (r->flags & REGION_SHARED) && !(r->prot & PROT_WRITE))
+			break;
+		if (r->end >= end)
+			return len;
+		at = r->end;
+		r = region_next(r);
+	}
+	return at - va;
+}
+
+static uint64_t
+allowed(struct mm *mm, uint64_t va, uint64_t len, bool write, bool force)
+{
+	uint64_t n;
+
+	mutex_lock(&mm->mu);
+	n = allowed_locked(mm, va, len, write, force);
+	mutex_unlock(&mm->mu);
+	return n;
+}
+
+/* Bytes moved: all of len unless the guest may not, or there is nothing. */
+static uint64_t
+move(struct mm *mm, uint64_t va, void *buf, uint64_t len, bool write, bool force)
+{
+	uint64_t done = 0;
+	unsigned tries = 0;
+
+	if (va >= GUEST_TOP || len == 0)
+		return 0;
+	len = min(len, GUEST_TOP - va);
+	while (done < len && tries < TRIES) {
+		uint64_t n = allowed(mm, va + done, len - done, write, force);
+		int signo, code;
+		int64_t got = 0;
+
+		if (n != 0)
+			got = write ? space_write(mm->space, va + done, (char *)buf + done, n) :
+			    space_read(mm->space, va + done, (char *)buf + done, n);
+		if (got < 0)
+			break;
+		done += (uint64_t)got;
+		if (done == len)
+			break;
+		/* Something to populate, or a stack to grow? Else the guest's own fault. */
+		tries = got > 0 ? 0 : tries + 1;
+		if ((n == 0 || (uint64_t)got < n) &&
+		    mm_fault(mm, va + done, force ? 0 : write ? PROT_WRITE : PROT_READ, &signo, &code) != 0)
+			break;
+	}
+	return done;
+}
+
+static int64_t
+some(uint64_t done, uint64_t len)
+{
+	return done == 0 && len != 0 ? -EFAULT : (int64_t)done;
+}
+
+int64_t
+copy_in_some(struct mm *mm, void *dst, gaddr_t src, size_t len)
+{
+	return some(move(mm, src.va, dst, len, false, false), len);
+}
+
+int64_t
+copy_out_some(struct mm *mm, gaddr_t dst, const void *src, size_t len)
+{
+	return some(move(mm, dst.va, (void *)(uintptr_t)src, len, true, false), len);
+}
+
+int64_t
+copy_force(struct mm *mm, gaddr_t at, void *buf, size_t len, bool write)
+{
+	return some(move(mm, at.va, buf, len, write, true), len);
+}
+
+int
+copy_in(struct task *t, void *dst, gaddr_t src, size_t len)
+{
+	return move(t->mm, src.va, dst, len, false, false) == len ? 0 : -EFAULT;
+}
+
+int
+copy_out(struct task *t, gaddr_t dst, const void *src, size_t len)
+{
+	return move(t->mm, dst.va, (void *)(uintptr_t)src, len, true, false) == len ? 0 : -EFAULT;
+}
+
+int
+zero_out(struct task *t, gaddr_t dst, size_t len)
+{
+	for (size_t done = 0; done < len; ) {
+		size_t n = min(len - done, sizeof zeroes);
+		int err = copy_out(t, gaddr_add(dst, done), zeroes, n);
+
+		if (err)
+			return err;
+		done += n;
+	}
+	return 0;
+}
+
+int
+mm_poke(struct mm *mm, uint64_t va, const void *src, size_t len)
+{
+	return move(mm, va, (void *)(uintptr_t)src, len, true, true) == len ? 0 : -EFAULT;
+}
+
+int
+mm_clear(struct mm *mm, uint64_t va, size_t len)
+{
+	for (size_t done = 0; done < len; ) {
+		size_t n = min(len - done, sizeof zeroes);
+		int err = mm_poke(mm, va + done, zeroes, n);
+
+		if (err)
+			return err;
+		done += n;
+	}
+	return 0;
+}
+
+/* ---- strings -------------------------------------------------------------------- */
+
+#define STR_FIRST	128	/* most names are shorter: no second page is touched for nothing */
+
+int64_t
+copy_in_str(struct task *t, char *dst, gaddr_t src, size_t cap)
+{
+	size_t done = 0;
+
+	while (done < cap) {
+		uint64_t va = src.va + done;
+		size_t n = PAGE_SIZE - (va & ~PAGE_MASK);
+		char *nul;
+		int64_t got;
+
+		/* Up to the page's end: what lies beyond it may not be there, and need not be. */
+		n = min(n, cap - done);
+		if (done == 0 && n > STR_FIRST)
+			n = STR_FIRST;
+		got = copy_in_some(t->mm, dst + done, gaddr_from(va), n);
+		if (got < 0)
+			return got;
+		nul = memchr(dst + done, '\0', (size_t)got);
+		if (nul != NULL)
+			return nul - dst;
+		if ((size_t)got < n)
+			return -EFAULT;
+		done += n;
+	}
+	return -ENAMETOOLONG;
+}
+
+int
+copy_in_path(struct task *t, gaddr_t src, char **out)
+{
+	char *s = mem_alloc(PATH_MAX);
+	int64_t n;
+
+	if (s == NULL)
+		return -ENOMEM;
+	n = copy_in_str(t, s, src, PATH_MAX);
+	if (n < 0) {
+		mem_free(s);
+		return (int)n;
+	}
+	*out = s;
+	return 0;
+}
+
+/* ---- futex words ------------------------------------------------------------------ */
+
+int
+user_cas32(struct task *t, gaddr_t at, uint32_t old, uint32_t new, uint32_t *seen)
+{
+	for (unsigned tries = 0; tries < TRIES; tries++) {
+		int signo, code;
+
+		if (at.va >= GUEST_TOP - 4)
+			return -EFAULT;
+		if (allowed(t->mm, at.va, 4, true, false) == 4 && ctx_cas32(t->ctx, at.va, old, new, seen) == 0)
+			return 0;
+		if (mm_fault(t->mm, at.va, PROT_WRITE, &signo, &code) != 0)
+			return -EFAULT;
+	}
+	return -EFAULT;
+}
+
+/*
+ * A bucket is locked, so nothing here may wait for mm->mu (its rank is outside) or fault: -EAGAIN makes the
+ * caller unlock, copy_in (which finds out why, or brings the page) and try again.
+ */
+int
+user_read32(struct task *t, gaddr_t at, uint32_t *val)
+{
+	struct mm *mm = t->mm;
+	uint64_t n;
+
+	if (at.va >= GUEST_TOP - 4)
+		return -EFAULT;
+	if (!mutex_trylock(&mm->mu))
+		return -EAGAIN;
+	n = allowed_locked(mm, at.va, 4, false, false);
+	mutex_unlock(&mm->mu);
+	return n == 4 && space_read(mm->space, at.va, val, 4) == 4 ? 0 : -EAGAIN;
+}
+
+int
+futex_key_get(struct task *t, gaddr_t at, bool private, struct futex_key *out)
+{
+	struct mm *mm = t->mm;
+	int signo, code, err = 0;
+
+	if (at.va >= GUEST_TOP - 4)
+		return -EFAULT;
+	*out = (struct futex_key){ .obj = mm, .off = at.va };
+	if (private)
+		return 0;
+	for (unsigned tries = 0; tries < TRIES; tries++) {
+		struct region *r;
+
+		mutex_lock(&mm->mu);
+		r = mm_find_locked(mm, at.va);
+		if (r != NULL && r->prot != PROT_NONE) {
+			if ((r->flags & REGION_SHARED) && r->mobj != NULL)
+				*out = (struct futex_key){ .obj = r->mobj, .off = r->off + (at.va - r->start) };
+			mutex_unlock(&mm->mu);
+			return 0;
+		}
+		mutex_unlock(&mm->mu);
+		err = mm_fault(mm, at.va, PROT_READ, &signo, &code);
+		if (err)
+			return err;
+	}
+	return -EFAULT;
+}
