@@ -3,11 +3,11 @@
 #define FS_FS_H
 
 #include "base/base.h"
-#include "base/lock.h"
 
 struct dirsink;
 struct file;
 struct inode;
+struct iobuf;
 struct super;
 struct task;
 
@@ -20,15 +20,11 @@ int remote_boot(int sock, unsigned nmounts) MUST_CHECK;
  * names and attributes are asked for again.  The root may be a regular file (bind of one file).
  */
 int remote_super(unsigned index, bool readonly, bool shared, struct super **out) MUST_CHECK;
-/* The same as the lower layer of an overlay: its inodes have rank upper. */
-int remote_super_lower(unsigned index, struct super **out) MUST_CHECK;
 
 /* ---- tmpfs.c ------------------------------------------------------------------ */
 
 /* options: size= nr_inodes= nr_blocks= mode= uid= gid=, comma separated; NULL: none. -EINVAL. */
 int tmpfs_super(const char *options, struct super **out) MUST_CHECK;
-/* For the upper layer of an overlay (RANK_upper). */
-int tmpfs_super_ranked(const char *options, enum lockrank rank, struct super **out) MUST_CHECK;
 /* fstype "tmpfs". */
 int tmpfs_mount(struct task *t, const char *source, const char *data, uint64_t flags, struct super **out) MUST_CHECK;
 
@@ -41,5 +37,12 @@ int overlay_super(struct super *lower, struct super **out) MUST_CHECK;
 
 /* "." and ".." of an open directory at f->pos 0 and 1; false when the sink is full. */
 bool dir_emit_dots(struct file *f, struct dirsink *d);
+/* The pread slot of directories: -EISDIR. */
+int64_t dir_no_pread(struct file *f, struct task *t, struct iobuf *dst, int64_t off);
+/*
+ * Owner of a node that t makes in dir, and what a set-group-id directory does to its group and mode.
+ * dir's mu held; t is NULL for the kernel itself.
+ */
+void node_owner(struct task *t, const struct inode *dir, uint32_t *mode, uint32_t *uid, uint32_t *gid);
 
 #endif

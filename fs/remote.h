@@ -1,0 +1,115 @@
+/*
+ * remote: the gofer's client; private to fs/remote*.c and its tests.
+ *
+ * A remote inode stands for a fid of the gofer, one per host node (device and inode number).  Attributes and names
+ * of an exclusive mount are remembered until we change them ourselves; of a shared one, asked for
+ * again.  File data never travels through the gofer: it donates descriptors.
+ */
+#ifndef FS_REMOTE_H
+#define FS_REMOTE_H
+
+#include "base/tree.h"
+#include "gofer/proto.h"
+#include "sentry/vfs/file.h"
+#include "sentry/vfs/inode.h"
+
+/* A donated descriptor; open files and memory objects share it. */
+struct hostfile {
+	_Atomic uint32_t refs;
+	int		 fd;
+};
+
+/* A directory as it was when it was read; immutable and shared. */
+struct dirlist_entry {
+	uint64_t	ino;
+	uint32_t	name;		/* offset in text */
+	uint16_t	len;
+	uint8_t		dtype;
+};
+struct dirlist {
+	_Atomic uint32_t refs;
+	uint32_t	 count, cap;
+	uint32_t	 text_len, text_cap;
+	struct dirlist_entry *entries;
+	char		*text;
+};
+
+struct remote_super {
+	struct super	super;
+	uint32_t	mount;		/* [I] index at the gofer */
+	uint32_t	root_fid;	/* [I] */
+	uint64_t	root_dev;	/* [I] the host's */
+	bool		readonly;	/* [I] */
+	bool		shared;		/* [I] */
+	struct mutex	tab_mu;		/* rank gofer; never held over a request */
+	struct tree	inodes;		/* [tab_mu] by host dev, ino */
+};
+
+struct remote_inode {
+	struct inode	inode;		/* first */
+	uint32_t	fid;		/* [I] */
+	uint64_t	host_dev, host_ino; /* [I] */
+	struct tree_node node;		/* [tab_mu] */
+	bool		hashed;		/* [tab_mu] in the tree */
+	_Atomic bool	stale;		/* attributes must be asked for */
+	struct mutex	amu;		/* rank object: attr (with i->mu for mode, uid, gid), list, target */
+	struct dirlist	*list;		/* [amu] of an exclusive directory, until it changes */
+	char		*target;	/* [amu] of a symlink */
+	/* under hostfiles_mu */
+	struct hostfile	*ro, *rw;
+	uint32_t	 nopen;
+	struct list	 lru;		/* while nothing has it open and a descriptor is kept */
+};
+
+/* ---- remote_rpc.c ------------------------------------------------------------- */
+struct remote_io {
+	void		*req;		/* head first; tag and op are filled in */
+	size_t		 req_len;
+	const char	*text[2];	/* sent after it */
+	size_t		 text_len[2];
+	void		*rep;
+	size_t		 rep_fixed, rep_cap; /* what must come; what may */
+	size_t		 rep_len;	/* what came */
+	bool		 want_fd;
+	int		 fd;		/* out */
+};
+/* One request and its reply; the gofer's error, or -EIO when its answer makes no sense. */
+int remote_call(enum gofer_op op, struct remote_io *io) MUST_CHECK;
+#define REMOTE_IO(q, r, ...) { .req = (q), .req_len = sizeof *(q), .rep = (r),	\
+	.rep_fixed = sizeof *(r), .rep_cap = sizeof *(r), .fd = -1, __VA_ARGS__ }
+/* Queues a fid to be forgotten. */
+void remote_clunk(uint32_t fid);
+void remote_clunk_flush(void);
+/* What happens when the gofer is gone; the default ends the sandbox. Tests replace it. */
+extern void (*remote_lost)(void);
+
+/* ---- remote.c ------------------------------------------------------------------- */
+static inline struct remote_inode *
+remote_of(struct inode *i)
+{
+	return container_of(i, struct remote_inode, inode);
+}
+static inline struct remote_super *
+remote_super_of(const struct inode *i)
+{
+	return container_of(i->super, struct remote_super, super);
+}
+/* Takes over what the gofer said about a node. No lock held. */
+void remote_attr_update(struct remote_inode *r, const struct gofer_stat *st);
+/* Makes i->attr current. No lock held. */
+int remote_attr_refresh(struct remote_inode *r) MUST_CHECK;
+
+/* ---- remote_file.c ----------------------------------------------------------------- */
+int remote_open(struct task *t, struct inode *i, uint32_t flags, struct file **out);
+/* A descriptor that came with create: becomes the inode's. Takes fd. */
+void remote_adopt_fd(struct remote_inode *r, int fd);
+/* The inode goes away. */
+void remote_fds_drop(struct remote_inode *r);
+bool remote_has_writer(struct remote_inode *r);
+
+/* ---- remote_dir.c -------------------------------------------------------------------- */
+int remote_dir_open(struct task *t, struct inode *i, uint32_t flags, struct file **out);
+void dirlist_put(struct dirlist *l);
+void remote_dir_changed(struct inode *dir);
+
+#endif

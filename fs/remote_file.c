@@ -1,0 +1,435 @@
+/*
+ * remote_file: open files of the gofer's mounts: data by donated descriptors.
+ *
+ * An inode keeps the descriptors it was given so that opening again costs nothing; those nothing has
+ * open stand in one queue, the oldest of which is closed when there are too many.  Open files and memory
+ * objects hold references of their own, so they outlive that, and unlink.
+ */
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/hostcall.h"
+#include "base/kmem.h"
+#include "fs/fs.h"
+#include "fs/remote.h"
+#include "sentry/mm/mm.h"
+
+#define KEPT_MAX	512u		/* inodes with idle descriptors */
+#define APPEND_MAX	(1u << 20)	/* bytes of one append that land together */
+
+KMEM_CACHE(hostfile);
+
+struct remote_file {
+	struct file	file;		/* first */
+	struct hostfile	*hf;		/* [I] counted */
+};
+KMEM_CACHE(remote_file);
+
+struct remote_mobj {
+	struct mobj	mobj;		/* first */
+	struct hostfile	*_Atomic ro, *_Atomic rw;	/* set once, counted; rw is preferred */
+};
+KMEM_CACHE(remote_mobj);
+
+/* Guards every inode's ro, rw, nopen, lru. A leaf but for kmem. */
+static struct mutex hostfiles_mu = MUTEX_INIT(RANK_hostfd);
+static struct list kept = LIST_INIT(kept);
+static uint32_t nkept;
+
+/* ---- descriptors ---------------------------------------------------------------- */
+
+static struct hostfile *
+hostfile_get(struct hostfile *h)
+{
+	atomic_fetch_add_explicit(&h->refs, 1, memory_order_relaxed);
+	return h;
+}
+
+static void
+hostfile_put(struct hostfile *h)
+{
+	if (h == NULL || atomic_fetch_sub_explicit(&h->refs, 1, memory_order_acq_rel) != 1)
+		return;
+	(void)host_close(h->fd);
+	obj_free(hostfile, h);
+}
+
+/* Takes fd, also on failure. */
+static int
+hostfile_new(int fd, struct hostfile **out)
+{
+	struct hostfile *h = obj_new(hostfile);
+
+	if (h == NULL) {
+		(void)host_close(fd);
+		return -ENOMEM;
+	}
+	atomic_init(&h->refs, 1);
+	h->fd = fd;
+	*out = h;
+	return 0;
+}
+
+static int
+ask_open(struct remote_inode *r, bool write, struct hostfile **out)
+{
+	struct gofer_open_req q = { .fid = r->fid, .flags = write ? GOFER_OPEN_WRITE : 0 };
+	struct gofer_open_rep rep;
+	struct remote_io io = REMOTE_IO(&q, &rep, .want_fd = true);
+	int err = remote_call(GOFER_open, &io);
+
+	if (err)
+		return err;
+	/* Attributes come along: a shared file is fresh at open, as over NFS. */
+	if (remote_super_of(&r->inode)->shared)
+		remote_attr_update(r, &rep.st);
+	return hostfile_new(io.fd, out);
+}
+
+static void
+unqueue_locked(struct remote_inode *r)
+{
+	if (!list_empty(&r->lru)) {
+		list_remove(&r->lru);
+		nkept--;
+	}
+}
+
+/* A counted descriptor for reading, or reading and writing; the inode counts one more opener. */
+static int
+fds_open(struct remote_inode *r, bool write, struct hostfile **out)
+{
+	struct hostfile *fresh = NULL, **slot = write ? &r->rw : &r->ro, *got;
+
+	for (;;) {
+		int err;
+
+		mutex_lock(&hostfiles_mu);
+		got = !write && r->rw ? r->rw : *slot;
+		if (got == NULL && fresh != NULL)
+			got = *slot = steal(&fresh);
+		if (got != NULL) {
+			*out = hostfile_get(got);
+			r->nopen++;
+			unqueue_locked(r);
+		}
+		mutex_unlock(&hostfiles_mu);
+		if (got != NULL)
+			break;
+		err = ask_open(r, write, &fresh);
+		if (err)
+			return err;
+	}
+	hostfile_put(fresh);
+	return 0;
+}
+
+static void
+fds_close(struct remote_inode *r)
+{
+	struct hostfile *old[2] = { NULL, NULL };
+
+	mutex_lock(&hostfiles_mu);
+	BUG_ON(r->nopen == 0);
+	if (--r->nopen == 0) {
+		/* The attributes can be trusted again once nobody can write: the last word is asked for. */
+		if (r->rw != NULL)
+			atomic_store(&r->stale, true);
+		old[0] = steal(&r->rw);
+		if (r->ro != NULL) {
+			list_push_back(&kept, &r->lru);
+			nkept++;
+		}
+		if (nkept > KEPT_MAX) {
+			struct remote_inode *oldest = list_first(&kept, struct remote_inode, lru);
+
+			unqueue_locked(oldest);
+			old[1] = steal(&oldest->ro);
+		}
+	}
+	mutex_unlock(&hostfiles_mu);
+	hostfile_put(old[0]);
+	hostfile_put(old[1]);
+}
+
+bool
+remote_has_writer(struct remote_inode *r)
+{
+	bool yes;
+
+	mutex_lock(&hostfiles_mu);
+	yes = r->rw != NULL;
+	mutex_unlock(&hostfiles_mu);
+	return yes;
+}
+
+void
+remote_adopt_fd(struct remote_inode *r, int fd)
+{
+	struct hostfile *h;
+
+	if (hostfile_new(fd, &h) != 0)
+		return;
+	mutex_lock(&hostfiles_mu);
+	if (r->rw == NULL)
+		r->rw = steal(&h);
+	mutex_unlock(&hostfiles_mu);
+	hostfile_put(h);
+}
+
+void
+remote_fds_drop(struct remote_inode *r)
+{
+	struct hostfile *ro, *rw;
+
+	mutex_lock(&hostfiles_mu);
+	unqueue_locked(r);
+	ro = steal(&r->ro);
+	rw = steal(&r->rw);
+	mutex_unlock(&hostfiles_mu);
+	hostfile_put(ro);
+	hostfile_put(rw);
+}
+
+/* ---- memory objects ------------------------------------------------------------- */
+
+static int
+remote_backing(struct mobj *o, uint64_t off, uint64_t len, bool write, struct backing *out)
+{
+	struct remote_mobj *m = container_of(o, struct remote_mobj, mobj);
+	struct hostfile *h = atomic_load(&m->rw);
+
+	if (h == NULL && write)
+		return -EACCES;
+	if (h == NULL)
+		h = atomic_load(&m->ro);
+	if (h == NULL)
+		return -EIO;
+	/* Beyond the end the host raises SIGBUS itself, and stops when the file grows. */
+	*out = (struct backing){ .fd = h->fd, .off = off, .len = len };
+	return 0;
+}
+
+static void
+remote_mobj_free(struct mobj *o)
+{
+	struct remote_mobj *m = container_of(o, struct remote_mobj, mobj);
+
+	hostfile_put(atomic_load(&m->ro));
+	hostfile_put(atomic_load(&m->rw));
+	mutex_fini(&o->mu);
+	obj_free(remote_mobj, m);
+}
+
+static const struct mobj_ops remote_mobj_ops = {
+	.name = "gofer file",
+	.backing = remote_backing,
+	.free = remote_mobj_free,
+};
+
+static int
+remote_mmap(struct file *f, struct task *t, struct mmap_args *a)
+{
+	struct remote_file *rf = container_of(f, struct remote_file, file);
+	struct inode *i = f->inode;
+	struct hostfile *none = NULL, *mine = hostfile_get(rf->hf);
+	struct remote_mobj *m;
+	bool write = (atomic_load(&f->flags) & O_ACCMODE) != O_RDONLY;
+
+	(void)t;
+	mutex_lock(&i->mu);
+	if (i->mobj == NULL) {
+		m = obj_new(remote_mobj);
+		if (m == NULL) {
+			mutex_unlock(&i->mu);
+			hostfile_put(mine);
+			return -ENOMEM;
+		}
+		mobj_init(&m->mobj, &remote_mobj_ops);
+		i->mobj = &m->mobj;
+	}
+	m = container_of(i->mobj, struct remote_mobj, mobj);
+	if (atomic_compare_exchange_strong(write ? &m->rw : &m->ro, &none, mine))
+		mine = NULL;
+	a->mobj = mobj_get(i->mobj);
+	mutex_unlock(&i->mu);
+	hostfile_put(mine);
+	return 0;
+}
+
+/* ---- reading and writing ------------------------------------------------------------ */
+
+static int64_t
+remote_pread(struct file *f, struct task *t, struct iobuf *dst, int64_t off)
+{
+	struct remote_file *rf = container_of(f, struct remote_file, file);
+	int64_t done = 0;
+
+	(void)t;
+	while (iob_left(dst) > 0) {
+		int64_t n = iob_from_host(dst, rf->hf->fd, off + done, iob_left(dst));
+
+		if (n < 0)
+			return done ? done : n;
+		if (n == 0)
+			break;
+		done += n;
+		/* Likely the end; a file that grows meanwhile is read on the next call. */
+		if ((uint64_t)(off + done) >= f->inode->attr.size)
+			break;
+	}
+	return done;
+}
+
+/* Where an append goes. */
+static int64_t
+end_of_file(struct remote_inode *r)
+{
+	struct gofer_getattr_req q = { .fid = r->fid };
+	struct gofer_getattr_rep rep;
+	struct remote_io io = REMOTE_IO(&q, &rep);
+	int err = remote_call(GOFER_getattr, &io);
+
+	return err ? err : rep.st.size > INT64_MAX ? -EIO : (int64_t)rep.st.size;
+}
+
+/*
+ * Asks where the end is and writes there, with the inode locked so that appends do not overlap.
+ * The bytes are fetched first: nothing is copied from a guest under a lock.
+ */
+static int64_t
+remote_append(struct file *f, struct iobuf *src)
+{
+	struct remote_file *rf = container_of(f, struct remote_file, file);
+	struct inode *i = f->inode;
+	uint64_t want = min(iob_left(src), (uint64_t)APPEND_MAX);
+	AUTO_FREE char *buf = mem_alloc(want);
+	int64_t got, n, end;
+
+	if (buf == NULL)
+		return -ENOMEM;
+	got = iob_get(src, buf, want);
+	if (got <= 0)
+		return got;
+	mutex_lock(&i->mu);
+	end = end_of_file(remote_of(i));
+	n = end < 0 ? end : host_pwrite(rf->hf->fd, buf, (size_t)got, end);
+	mutex_unlock(&i->mu);
+	if (n < got)
+		iob_revert(src, (uint64_t)(got - max(n, (int64_t)0)));
+	if (n > 0)
+		file_appended(f, end + n);
+	return n;
+}
+
+static int64_t
+remote_pwrite(struct file *f, struct task *t, struct iobuf *src, int64_t off)
+{
+	struct remote_file *rf = container_of(f, struct remote_file, file);
+	bool append = atomic_load(&f->flags) & O_APPEND;
+	int64_t done = 0;
+
+	(void)t;
+	while (iob_left(src) > 0) {
+		int64_t n = append ? remote_append(f, src) :
+		    iob_to_host(src, rf->hf->fd, off + done, iob_left(src));
+
+		if (n < 0)
+			return done ? done : n;
+		if (n == 0)
+			break;
+		done += n;
+	}
+	return done;
+}
+
+static int
+remote_fsync(struct file *f, struct task *t, bool data_only)
+{
+	struct gofer_fsync_req q = { .fid = remote_of(f->inode)->fid, .data_only = data_only };
+	struct gofer_fsync_rep r;
+	struct remote_io io = REMOTE_IO(&q, &r);
+
+	(void)t;
+	/* What was never written needs no disk. */
+	if (remote_super_of(f->inode)->readonly)
+		return 0;
+	return remote_call(GOFER_fsync, &io);
+}
+
+static int64_t
+remote_fallocate(struct file *f, struct task *t, uint32_t mode, int64_t off, int64_t len)
+{
+	struct gofer_fallocate_req q = { .fid = remote_of(f->inode)->fid, .mode = mode,
+	    .off = (uint64_t)off, .len = (uint64_t)len };
+	struct gofer_fallocate_rep r;
+	struct remote_io io = REMOTE_IO(&q, &r);
+	int err;
+
+	(void)t;
+	err = remote_call(GOFER_fallocate, &io);
+	if (!err)
+		remote_attr_update(remote_of(f->inode), &r.st);
+	return err;
+}
+
+static void
+remote_file_free(struct file *f)
+{
+	struct remote_file *rf = container_of(f, struct remote_file, file);
+
+	fds_close(remote_of(f->inode));
+	hostfile_put(rf->hf);
+	file_fini(f);
+	obj_free(remote_file, rf);
+}
+
+static const struct file_ops remote_file_ops = {
+	.kind = "gofer file",
+	.read = file_read_pos,
+	.write = file_write_pos,
+	.pread = remote_pread,
+	.pwrite = remote_pwrite,
+	.seek = file_seek_size,
+	.readdir = file_no_readdir,
+	.ready = file_always_ready,
+	.ioctl = file_no_ioctl,
+	.mmap = remote_mmap,
+	.fsync = remote_fsync,
+	.truncate = file_truncate_inode,
+	.fallocate = remote_fallocate,
+	.setflags = file_any_flags,
+	.flush = file_no_flush,
+	.free = remote_file_free,
+};
+
+int
+remote_open(struct task *t, struct inode *i, uint32_t flags, struct file **out)
+{
+	bool write = (flags & O_ACCMODE) != O_RDONLY;
+	struct remote_file *rf;
+	struct hostfile *h;
+	int err;
+
+	if (S_ISDIR(i->attr.mode))
+		return remote_dir_open(t, i, flags, out);
+	if (!S_ISREG(i->attr.mode))
+		return -ENXIO;
+	if (write && remote_super_of(i)->readonly)
+		return -EROFS;
+	err = fds_open(remote_of(i), write, &h);
+	if (err)
+		return err;
+	rf = obj_new(remote_file);
+	if (rf == NULL) {
+		fds_close(remote_of(i));
+		hostfile_put(h);
+		return -ENOMEM;
+	}
+	file_init(&rf->file, &remote_file_ops, i, flags);
+	rf->hf = h;
+	*out = &rf->file;
+	return 0;
+}
