@@ -15,6 +15,7 @@
 struct task;
 struct process;
 struct pidgroup;
+struct waitq;
 struct abi_regs;
 
 typedef uint64_t sigset64;
@@ -29,6 +30,7 @@ struct sigqueue {
 struct sigpending {
 	struct list	 queue;		/* struct sigqueue */
 	sigset64	 set;
+	uint32_t	 count;		/* in queue, against RLIMIT_SIGPENDING */
 };
 
 /* Shared by CLONE_SIGHAND. */
@@ -36,7 +38,6 @@ struct sighand {
 	struct ref	 ref;
 	struct mutex	 mu;		/* rank sighand */
 	struct abi_sigaction action[64]; /* [m] by signo - 1 */
-	struct waitq	*unused;
 };
 
 int sighand_new(struct sighand *copy_from, struct sighand **out) MUST_CHECK;
@@ -46,6 +47,9 @@ void sigpending_flush(struct sigpending *p);
 /* Kernel-generated: never fails visibly (a queue overflow drops the siginfo, not the signal). */
 void signal_send_task(struct task *t, const struct abi_siginfo *info);	/* to one thread */
 void signal_send_process(struct process *p, const struct abi_siginfo *info);
+/* The same for sigqueue(3): -EAGAIN when the queue is full. */
+int signal_queue_task(struct task *t, const struct abi_siginfo *info) MUST_CHECK;
+int signal_queue_process(struct process *p, const struct abi_siginfo *info) MUST_CHECK;
 int signal_send_pgrp(struct pidgroup *g, const struct abi_siginfo *info);
 void siginfo_kernel(struct abi_siginfo *info, int signo);		/* SI_KERNEL */
 void siginfo_user(struct abi_siginfo *info, struct task *from, int signo, int code);
@@ -61,6 +65,19 @@ bool signal_fatal_pending(struct task *t);
 /* Recomputes the flag; caller holds sighand. */
 void signal_recalc_locked(struct task *t);
 void signal_set_mask(struct task *t, sigset64 mask);	/* and recalc; SIGKILL/SIGSTOP are removed */
+
+/* Takes the next signal out of `want`, the thread's own first: its number, or 0. Caller holds sighand. */
+int signal_dequeue_locked(struct task *t, sigset64 want, struct abi_siginfo *info);
+/* An action that ignores signo forgets pending ones. Caller holds sighand. */
+void signal_forget_locked(struct process *p, sigset64 set);
+/* A timer's own entry q (info filled): queued at t, or at p when t is NULL; false when it is ignored. sighand held. */
+bool signal_queue_timer_locked(struct process *p, struct task *t, struct sigqueue *q);
+void signal_unqueue_timer_locked(struct process *p, struct sigqueue *q);
+bool signal_is_default_ignored(int signo);
+const char *signal_name(int signo);		/* "SIGINT", "SIGRT_3"; NULL for none */
+
+/* Every signalfd waits here: woken when a signal is queued anywhere. */
+extern struct waitq signalfd_wq;
 
 /*
  * On the way back to the guest: stops, dequeues, runs default actions, builds frames (sigframe.c). Handles syscall restart
