@@ -73,7 +73,7 @@ main(void)
 	clockid_t id;
 	P("own clock: %s", res(clock_getcpuclockid(0, &id)));
 	P("%s", res(Q(clock_gettime, id, &a)));
-	P("%s", res(Q(clock_gettime, (~0x7fffffe) << 3 | 2, &a)));
+	P("%s", res(Q(clock_gettime, ~0x7fffffeU << 3 | 2, &a)));
 	struct timex tx = { 0 };
 	P("adjtimex reads: %s", Q(adjtimex, &tx) >= 0 ? "ok" : "?");
 	S(adjtimex, BAD);

@@ -109,7 +109,8 @@ main(void)
 	write(p[1], "x", 1);
 	wait_for(ep2, 0);
 	struct pollfd pf = { ep, POLLIN, 0 };
-	P("poll %s %s", res(poll(&pf, 1, 0)), poll_bits(pf.revents));
+	S(poll, &pf, 1, 0);
+	P("%s", poll_bits(pf.revents));
 	read(p[0], c, 8);
 	/* woken, by another process */
 	pid = START(nap(20); write(p[1], "w", 1));

@@ -42,7 +42,6 @@ main(void)
 	v = 9;
 	write(fd, &v, 8);
 	S(read, fd, sixteen, 16);
-	S(write, fd, sixteen, 16);
 	S(lseek, fd, 0, SEEK_SET);
 	S(pread64, fd, &v, 8, 0);
 	S(ftruncate, fd, 0);

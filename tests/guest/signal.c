@@ -14,12 +14,14 @@ static const struct g_bit flags_tab[] = {
 	{ 0x00000800, "SA_EXPOSE_TAGBITS" }, { 0x400, "SA_UNSUPPORTED" },
 };
 
-static int depth, budget;
+static int budget;
 
 static void
 nested(int sig)
 {
-	static int depth, budget;
+	static int depth;
+
+	static int budget;
 
 	P("in %s depth %d", sig_name(sig), ++depth);
 	if (budget-- > 0) {

@@ -1,0 +1,49 @@
+/* Programs with set-user-id and set-group-id bits. */
+#include "guest.h"
+#include <sys/auxv.h>
+#include <sys/prctl.h>
+
+static void
+copy_self(const char *to, mode_t mode, uid_t u, gid_t g)
+{
+	int in = open("/proc/self/exe", O_RDONLY), out = open(to, O_CREAT | O_WRONLY, 0700);
+	char b[65536];
+	ssize_t n;
+
+	while ((n = read(in, b, sizeof b)) > 0)
+		write(out, b, n);
+	close(in);
+	close(out);
+	if (chown(to, u, g) < 0 || chmod(to, mode) < 0)
+		die("copy");
+}
+
+int
+main(int argc, char **argv)
+{
+	uid_t r, e, s;
+	gid_t gr, ge, gs;
+
+	if (argc > 1) {
+		getresuid(&r, &e, &s);
+		getresgid(&gr, &ge, &gs);
+		P("  %s: uid %d %d %d gid %d %d %d secure %lu dumpable %d pdeathsig %s", argv[1], r, e, s, gr, ge, gs,
+		    getauxval(AT_SECURE), prctl(PR_GET_DUMPABLE) == 1, "-");
+		return 0;
+	}
+	scratch();
+	copy_self("plain", 0755, 0, 0);
+	copy_self("suid", 04755, 700, 0);
+	copy_self("sgid", 02755, 0, 701);
+	copy_self("both", 06755, 700, 701);
+	copy_self("lock", 02745, 0, 701);
+	copy_self("root", 04755, 0, 0);
+	const char *names[] = { "plain", "suid", "sgid", "both", "lock", "root" };
+	for (size_t i = 0; i < N_OF(names); i++)
+		P("%s by root: %s", names[i], wst(CHILD(execl(names[i], "x", names[i], NULL))));
+	for (size_t i = 0; i < N_OF(names); i++)
+		P("%s by 600: %s", names[i], wst(CHILD(setgroups(0, NULL); setgid(600); setuid(600); execl(names[i], "x", names[i], NULL);
+		    P("%s", err_name(errno)))));
+	P("no_new_privs: %s", wst(CHILD(setgid(600); setuid(600); prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); execl("both", "x", "both", NULL))));
+	return 0;
+}

@@ -1,0 +1,61 @@
+/* System V shared memory. */
+#include "guest.h"
+#include <sys/ipc.h>
+#include <sys/shm.h>
+
+int
+main(void)
+{
+	struct shmid_ds ds;
+	key_t key = 0x5e0000 + (getpid() & 0xffff);
+	int id;
+	char *a, *b;
+
+	S(shmget, IPC_PRIVATE, 0, 0600);
+	P("missing %s", res(Q(shmget, key, 4096, 0)));
+	id = Q(shmget, key, 5000, IPC_CREAT | 0640);
+	P("create %s", ok(id));
+	P("again %s", Q(shmget, key, 5000, IPC_CREAT | 0640) == id ? "same" : "?");
+	P("exclusive %s", res(Q(shmget, key, 5000, IPC_CREAT | IPC_EXCL | 0640)));
+	P("larger %s", res(Q(shmget, key, 9000, 0)));
+	P("smaller %s", Q(shmget, key, 10, 0) == id ? "same" : "?");
+	P("stat %s", res(Q(shmctl, id, IPC_STAT, &ds)));
+	P("size %zu attached %lu mode %04o creator %s", ds.shm_segsz, (unsigned long)ds.shm_nattch, ds.shm_perm.mode & 0777,
+	    ds.shm_cpid == getpid() ? "self" : "?");
+	a = shmat(id, NULL, 0);
+	P("attach %s, zero %d", a == (void *)-1 ? err_name(errno) : "ok", a[0]);
+	strcpy(a, "shared");
+	b = shmat(id, NULL, SHM_RDONLY);
+	P("second view %s", b);
+	P("read only: %s", wst(CHILD(b[0] = 'x')));
+	P("child: %s", wst(CHILD(strcpy(a, "by the child"))));
+	P("%s", b);
+	shmctl(id, IPC_STAT, &ds);
+	P("attached %lu last %s", (unsigned long)ds.shm_nattch, ds.shm_lpid ? "set" : "0");
+	P("by key in a child: %s", wst(CHILD(char *c = shmat(shmget(key, 0, 0), NULL, 0); P("%s", c); c[0] = 'B'; shmdt(c))));
+	P("%s", a);
+	T(shmdt(a + 4096));
+	T(shmdt(b));
+	T(shmdt(b));
+	P("bad id %s", res(lib((long)shmat(0x7fffff, NULL, 0))));
+	P("odd address %s", res(lib((long)shmat(id, (void *)0x10001, 0))));
+	P("remove %s", res(Q(shmctl, id, IPC_RMID, NULL)));
+	P("still attached: %s", a);
+	P("stat %s", res(Q(shmctl, id, IPC_STAT, &ds)));
+	P("marked %s", ds.shm_perm.mode & 01000 ? "yes" : "no");
+	P("key is free %s", res(Q(shmget, key, 4096, 0)));
+	T(shmdt(a));
+	P("gone %s", res(Q(shmctl, id, IPC_STAT, &ds)));
+	P("bad command %s", res(Q(shmctl, id, 999, &ds)));
+	/* permission */
+	id = Q(shmget, IPC_PRIVATE, 4096, 0600);
+	P("another: %s", wst(CHILD(
+		setgid(600);
+		setuid(600);
+		P("attach %s", res(lib((long)shmat(id, NULL, 0))));
+		P("stat %s", res(Q(shmctl, id, IPC_STAT, &ds)));
+		P("remove %s", res(Q(shmctl, id, IPC_RMID, NULL)));
+	)));
+	Q(shmctl, id, IPC_RMID, NULL);
+	return 0;
+}
