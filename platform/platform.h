@@ -71,7 +71,7 @@ struct mapcmd {
 	int		flags;		/* MMAP: MAP_PRIVATE|MAP_SHARED, MAP_NORESERVE, MAP_GROWSDOWN never; MAP_FIXED is implied */
 	int		fd;		/* MMAP: MAPFD_* or a descriptor of the sentry's, donated for this command */
 	int		advice;		/* MADVISE */
-	uint64_t	off;		/* MMAP: file offset.  MREMAP: the new address */
+	uint64_t	off;		/* MMAP: file offset.  MREMAP: the new address; va itself: grow in place, mremap(va, len, new_len, 0) */
 	uint64_t	new_len;	/* MREMAP: moves to off with this length (MREMAP_MAYMOVE|MREMAP_FIXED; DONTUNMAP if keep_old) */
 	bool		keep_old;
 	int64_t		result;		/* out: 0 or -errno of the host */
