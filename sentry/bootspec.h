@@ -47,6 +47,7 @@ struct bootspec {
 	bool		 root_readonly;
 	bool		 strace, report, wait_start;	/* wait_start: run the init process only when control says so */
 	char		*strace_filter;	/* family or NULL */
+	uint64_t	 memfile_size;	/* bytes of BOOT_FD_MEMFILE */
 	uint64_t	 memory_limit;	/* bytes, 0: none */
 	uint64_t	 pids_limit;	/* 0: none */
 	struct spec_mount *mounts;	/* in mount order; [0] is the root */

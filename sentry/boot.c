@@ -1,0 +1,298 @@
+/*
+ * boot: from descriptors to a running kernel.
+ *
+ * Order matters.  Before the filter: what needs the host's help once (the zygote, the
+ * window on the memory file).  Then the filter; then everything that looks at bytes a stranger could have
+ * chosen (the gofer's replies, names in the root), and the first thread.
+ */
+#include "sentry/boot.h"
+
+#include <fcntl.h>
+#include <linux/mount.h>
+#include <sys/stat.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysinfo.h>
+#include <time.h>
+
+#include "base/boot.h"
+#include "base/fault.h"
+#include "base/hostcall.h"
+#include "base/kmem.h"
+#include "base/log.h"
+#include "fs/dev.h"
+#include "fs/fs.h"
+#include "sentry/control.h"
+#include "sentry/kernel/task.h"
+#include "sentry/mm/pages.h"
+#include "sentry/syscall/syscall.h"
+#include "sentry/vfs/dentry.h"
+#include "sentry/vfs/inode.h"
+#include "sentry/vfs/mount.h"
+
+struct bootspec *boot_spec;
+struct kernel kernel = {
+	.tasks_mu = MUTEX_INIT(RANK_tasks),
+	.report_fd = -1,
+	.random_fd = -1,
+};
+
+/* One JSON line to whoever started us. */
+static void
+tell_ready(const char *error, int exit_code)
+{
+	char line[1024];
+	struct strbuf sb = STRBUF(line, sizeof line);
+	int64_t n;
+
+	if (error == NULL) {
+		sb_puts(&sb, "{\"ok\":true}\n");
+	} else {
+		sb_puts(&sb, "{\"error\":");
+		sb_quote(&sb, error, strlen(error), 800);
+		sb_printf(&sb, ",\"exit\":%d}\n", exit_code);
+	}
+	n = host_pwrite(BOOT_FD_READY, line, sb.len, -1);
+	if (n < 0)
+		log_warn("boot", "cannot report to the command line");
+	(void)host_close(BOOT_FD_READY);
+}
+
+static void NORETURN
+boot_fail(const char *what, int err)
+{
+	char text[512];
+	struct strbuf sb = STRBUF(text, sizeof text);
+
+	sb_puts(&sb, what);
+	if (err)
+		sb_printf(&sb, ": %s", strerror(-err));
+	log_error("boot", "%s", text);
+	tell_ready(text, 1);
+	host_exit(1);
+}
+
+/* Makes a directory (or an empty file for a single-file bind) at an absolute path, parents included. */
+static int
+make_mountpoint(struct task *t, const char *dest, bool is_file)
+{
+	char name[PATH_LIMIT];
+	size_t len = strlen(dest);
+
+	if (len >= sizeof name)
+		return -ENAMETOOLONG;
+	memcpy(name, dest, len + 1);
+	for (size_t i = 1; i <= len; i++) {
+		AUTO_PUT(inode) made = NULL;
+		struct path dir;
+		char last[NAME_LIMIT + 1];
+		enum last_kind kind;
+		bool slash;
+		uint32_t mode = i == len && is_file ? S_IFREG | 0644 : S_IFDIR | 0755;
+		char cut = name[i];
+		int err;
+
+		if (cut != '/' && cut != '\0')
+			continue;
+		name[i] = '\0';
+		err = path_walk_parent(t, AT_FDCWD, name, WALK_FOLLOW, &dir, last, &kind, &slash);
+		if (err)
+			return err;
+		if (kind == LAST_NORMAL) {
+			struct inode *d = dentry_inode(dir.dentry);
+
+			mutex_lock(&d->mu);
+			err = d->ops->lookup(t, d, last, &made);
+			if (err == -ENOENT)
+				err = d->ops->create(t, d, last, mode, 0, NULL, &made);
+			mutex_unlock(&d->mu);
+			dentry_forget(dir.dentry, last);
+		}
+		path_put(&dir);
+		if (err)
+			return err;
+		name[i] = cut;
+	}
+	return 0;
+}
+
+static int
+mount_super(struct task *t, const struct spec_mount *m, struct super **out)
+{
+	const struct fstype *type;
+	uint64_t rdonly = m->flags & MS_RDONLY;
+
+	if (strcmp(m->type, "gofer") == 0)
+		return remote_super(m->index, rdonly != 0, m->shared, out);
+	type = fstype_find(m->type);
+	if (type == NULL)
+		return -ENODEV;
+	return type->mount(t, m->source, m->options, m->flags, out);
+}
+
+static int
+mount_one(struct task *t, const struct spec_mount *m)
+{
+	AUTO_PUT(super) s = NULL;
+	AUTO_PUT(dentry) root = NULL;
+	struct path at;
+	int err;
+
+	err = path_walk(t, AT_FDCWD, m->dest, WALK_FOLLOW, &at);
+	if (err == -ENOENT) {
+		err = make_mountpoint(t, m->dest, m->is_file);
+		if (!err)
+			err = path_walk(t, AT_FDCWD, m->dest, WALK_FOLLOW, &at);
+	}
+	if (err)
+		return err;
+	err = mount_super(t, m, &s);
+	/* An engine asks for a plain tmpfs at /dev and expects the runtime to fill it. */
+	if (!err && strcmp(m->dest, "/dev") == 0 && strcmp(m->type, "tmpfs") == 0)
+		err = dev_populate(t, s);
+	if (!err) {
+		root = dentry_new_root(s, s->root);
+		err = root == NULL ? -ENOMEM :
+		    mount_at(kernel.mntns, &at, s, root, m->flags, m->source ? m->source : m->type);
+	}
+	path_put(&at);
+	return err;
+}
+
+static struct super *
+make_root(const struct bootspec *spec)
+{
+	struct super *lower, *root;
+	bool readonly = spec->mounts[0].flags & MS_RDONLY;
+	int err;
+
+	err = remote_super(spec->mounts[0].index, readonly || spec->overlay, spec->mounts[0].shared, &lower);
+	if (err)
+		boot_fail("cannot open the root filesystem", err);
+	if (!spec->overlay)
+		return lower;
+	err = overlay_super(lower, &root);
+	if (err)
+		boot_fail("cannot make the overlay of the root", err);
+	super_put(lower);
+	return root;
+}
+
+static void
+make_mounts(struct task *t, const struct bootspec *spec)
+{
+	char what[PATH_LIMIT + 64];
+	struct strbuf sb;
+
+	for (unsigned i = 1; i < spec->nmounts; i++) {
+		int err = mount_one(t, &spec->mounts[i]);
+
+		if (err) {
+			sb_init(&sb, what, sizeof what);
+			sb_printf(&sb, "cannot mount %s at %s", spec->mounts[i].type, spec->mounts[i].dest);
+			boot_fail(what, err);
+		}
+	}
+}
+
+/* Remounts the root read-only once every mountpoint has been made. */
+static void
+seal_root(const struct bootspec *spec)
+{
+	if (spec->root_readonly)
+		atomic_fetch_or(&kernel.mntns->root->flags, MS_RDONLY);
+}
+
+static void
+init_kernel(const struct bootspec *spec)
+{
+	kernel.boot_ns = host_clock_ns(CLOCK_BOOTTIME);
+	kernel.pids_limit = spec->pids_limit;
+	kernel.memory_limit = spec->memory_limit;
+	kernel.ncpus = (uint32_t)get_nprocs();
+	kernel.strace = spec->strace;
+	kernel.report = spec->report;
+	kernel.report_fd = BOOT_FD_REPORT;
+	kernel.random_fd = BOOT_FD_RANDOM;
+}
+
+static void
+lock_down(const struct bootspec *spec)
+{
+	struct platform_conf conf = {
+		.name = spec->platform,
+		.memfile = BOOT_FD_MEMFILE,
+		.proc_dirfd = BOOT_FD_PROC,
+	};
+	const char *why = NULL;
+	int err = platform_boot(&conf, &why);
+
+	if (err)
+		boot_fail(why ? why : "the platform cannot start", err);
+#ifndef NDEBUG
+	if (fault_arm(getenv("VILLAGE_FAULT")) != 0)
+		boot_fail("VILLAGE_FAULT is not of the form alloc:N or host:N", 0);
+#endif
+	err = filter_install(strcmp(spec->platform, "ptrace") == 0 ? ROLE_SENTRY_PTRACE : ROLE_SENTRY);
+	if (err)
+		boot_fail("cannot install the sentry's filter", err);
+}
+
+void
+boot(struct bootspec *spec)
+{
+	struct task *init = NULL;
+	char why[512] = "";
+	int err, exit_code = 1, status = 0;
+
+	boot_spec = spec;
+	crash_init();
+	signal(SIGPIPE, SIG_IGN);
+	init_kernel(spec);
+	err = pages_boot(BOOT_FD_MEMFILE, spec->memfile_size);
+	if (err)
+		boot_fail("cannot map the memory file", err);
+	err = hostfd_boot();
+	if (err)
+		boot_fail("cannot make a pipe", err);
+	lock_down(spec);
+
+	err = tasks_boot();
+	if (!err)
+		err = remote_boot(BOOT_FD_GOFER, spec->nmounts);
+	if (err)
+		boot_fail("cannot reach the gofer", err);
+	{
+		AUTO_PUT(super) root = make_root(spec);
+
+		err = mntns_new(root, spec->overlay ? 0 : spec->mounts[0].flags & ~(uint64_t)MS_RDONLY,
+		    spec->overlay ? "overlay" : "rootfs", &kernel.mntns);
+		if (err)
+			boot_fail("cannot mount the root filesystem", err);
+	}
+	err = process_new_init(&init);
+	if (err)
+		boot_fail("cannot make the first process", err);
+	make_mounts(init, spec);
+	seal_root(spec);
+	err = control_init(BOOT_FD_CONTROL);
+	if (err)
+		boot_fail("cannot serve the control socket", err);
+	if (!spec->wait_start) {
+		err = guest_start_init(&exit_code, why, sizeof why);
+		if (err) {
+			log_info("boot", "init did not start: %s", why);
+			tell_ready(why, exit_code);
+			host_exit(exit_code);
+		}
+	}
+	tell_ready(NULL, 0);
+	err = guest_wait(1, &status);
+	if (err)
+		boot_fail("lost the first process", err);
+	if (kernel.report)
+		report_print();
+	/* As a shell would: the runtime's caller sees this process's own status. */
+	host_exit((status & 0x7f) ? 128 + (status & 0x7f) : (status >> 8) & 0xff);
+}
