@@ -99,6 +99,13 @@ dentry_new_anon(const char *name, struct inode *inode)
 	return dentry_new(inode->super, inode, NULL, name, strlen(name));
 }
 
+int
+dentry_new_unhashed(struct dentry *parent, const char *name, struct inode *inode, struct dentry **out)
+{
+	*out = dentry_new(parent->super, inode, parent, name, strlen(name));
+	return *out ? 0 : -ENOMEM;
+}
+
 /* Takes d out of its parent's tree; true when the caller owes the cache's reference. */
 static bool
 unhash_locked(struct dentry *d)

@@ -41,6 +41,8 @@ struct dentry *dentry_new_root(struct super *s, struct inode *root);	/* takes ne
 /* A dentry for an object without a name in any directory: "pipe:[5]", "memfd:x", "anon_inode:[eventfd]". */
 struct dentry *dentry_new_anon(const char *name, struct inode *inode);
 
+/* A child without a findable name (O_TMPFILE); counted. */
+int dentry_new_unhashed(struct dentry *parent, const char *name, struct inode *inode, struct dentry **out) MUST_CHECK;
 /* Borrowed; NULL when negative. */
 static inline struct inode *
 dentry_inode(const struct dentry *d)

@@ -70,6 +70,8 @@ struct file_ops {
 void file_init(struct file *f, const struct file_ops *ops, struct inode *inode, uint32_t flags);
 /* As anon_inode: path text is name ("anon_inode:[eventfd]", "pipe:[N]"), mode is the stat type (0600 | type). -ENOMEM. */
 int file_init_anon(struct file *f, const struct file_ops *ops, const char *name, uint32_t mode, uint32_t flags) MUST_CHECK;
+/* Gives f an anonymous place (and the inode, if file_init had none): for two files of one inode. */
+int file_set_anon(struct file *f, const char *name, struct inode *inode) MUST_CHECK;
 void file_fini(struct file *f);
 
 /* Named defaults. */
@@ -101,6 +103,9 @@ int64_t file_read(struct task *t, struct file *f, struct iobuf *dst) MUST_CHECK;
 int64_t file_write(struct task *t, struct file *f, struct iobuf *src) MUST_CHECK;
 int64_t file_pread(struct task *t, struct file *f, struct iobuf *dst, int64_t off) MUST_CHECK;
 int64_t file_pwrite(struct task *t, struct file *f, struct iobuf *src, int64_t off) MUST_CHECK;
+/* All of the above, with RWF_* (NOWAIT, DSYNC, SYNC). */
+int64_t file_read_flags(struct task *t, struct file *f, struct iobuf *dst, bool positional, int64_t off, uint32_t rwf) MUST_CHECK;
+int64_t file_write_flags(struct task *t, struct file *f, struct iobuf *src, bool positional, int64_t off, uint32_t rwf) MUST_CHECK;
 /* Kernel buffers: exec reading headers and the like. */
 int64_t file_pread_kernel(struct task *t, struct file *f, void *buf, size_t len, int64_t off) MUST_CHECK;
 
@@ -117,6 +122,9 @@ void vfs_exec_done(struct file *f);	/* undoes the deny-write of vfs_open_exec */
 /* Devices and endpoints other layers provide to vfs_open. */
 int dev_open(struct task *t, struct inode *i, uint32_t flags, struct file **out) MUST_CHECK;	/* fs/dev.c: S_IFCHR by rdev; -ENXIO */
 int fifo_open(struct task *t, struct inode *i, uint32_t flags, struct file **out) MUST_CHECK;	/* fs/pipe.c; may wait */
+
+/* F_ADD_SEALS (add) and F_GET_SEALS; -EINVAL for what is not a memfd. fs/tmpfs.c. */
+int64_t memfd_seals(struct task *t, struct file *f, bool add, uint32_t seals);
 
 /* inotify/fanotify notices (fs/inotify.c): mask IN_*. name NULL for the node itself. cookie for moves. */
 void fsnotify(struct inode *i, uint32_t mask, const char *name, uint32_t cookie);

@@ -101,9 +101,10 @@ start_at(struct task *t, int32_t dirfd, struct path *out)
 }
 
 static int
-walk_init(struct walk *w, struct task *t, int32_t dirfd, const char *name, uint32_t flags)
+walk_init(struct walk *w, struct task *t, int32_t dirfd, const struct path *start, const char *name,
+    uint32_t flags)
 {
-	int err;
+	int err = 0;
 
 	w->t = t;
 	w->flags = flags;
@@ -120,7 +121,12 @@ walk_init(struct walk *w, struct task *t, int32_t dirfd, const char *name, uint3
 		task_root(t, &w->cur);
 		return 0;
 	}
-	err = start_at(t, dirfd, &w->cur);
+	if (start) {
+		w->cur = *start;
+		path_get(&w->cur);
+	} else {
+		err = start_at(t, dirfd, &w->cur);
+	}
 	if (err)
 		return err;
 	if (name[0] != '\0' && !is_dir(&w->cur))
@@ -326,10 +332,11 @@ walk_run(struct walk *w, struct walk_end *end)
 }
 
 static int
-walk(struct task *t, int32_t dirfd, const char *name, uint32_t flags, struct walk_end *end, struct path *out)
+walk(struct task *t, int32_t dirfd, const struct path *start, const char *name, uint32_t flags,
+    struct walk_end *end, struct path *out)
 {
 	struct walk w;
-	int err = walk_init(&w, t, dirfd, name, flags);
+	int err = walk_init(&w, t, dirfd, start, name, flags);
 
 	if (!err)
 		err = walk_run(&w, end);
@@ -344,7 +351,7 @@ walk(struct task *t, int32_t dirfd, const char *name, uint32_t flags, struct wal
 int
 path_walk(struct task *t, int32_t dirfd, const char *name, uint32_t flags, struct path *out)
 {
-	return walk(t, dirfd, name, flags, NULL, out);
+	return walk(t, dirfd, NULL, name, flags, NULL, out);
 }
 
 int
@@ -356,18 +363,32 @@ path_walk_user(struct task *t, int32_t dirfd, gaddr_t name, uint32_t flags, stru
 	return err ? err : path_walk(t, dirfd, text, flags, out);
 }
 
-int
-path_walk_parent(struct task *t, int32_t dirfd, const char *name, uint32_t flags, struct path *out, char *last,
-    enum last_kind *kind, bool *trailing_slash)
+static int
+walk_parent(struct task *t, int32_t dirfd, const struct path *start, const char *name, uint32_t flags,
+    struct path *out, char *last, enum last_kind *kind, bool *trailing_slash)
 {
 	struct walk_end end = { .last = last };
-	int err = walk(t, dirfd, name, flags & ~(uint32_t)WALK_EMPTY, &end, out);
+	int err = walk(t, dirfd, start, name, flags & ~(uint32_t)WALK_EMPTY, &end, out);
 
 	if (!err) {
 		*kind = end.kind;
 		*trailing_slash = end.slash;
 	}
 	return err;
+}
+
+int
+path_walk_parent(struct task *t, int32_t dirfd, const char *name, uint32_t flags, struct path *out, char *last,
+    enum last_kind *kind, bool *trailing_slash)
+{
+	return walk_parent(t, dirfd, NULL, name, flags, out, last, kind, trailing_slash);
+}
+
+int
+path_walk_parent_from(struct task *t, const struct path *start, const char *name, uint32_t flags,
+    struct path *out, char *last, enum last_kind *kind, bool *trailing_slash)
+{
+	return walk_parent(t, AT_FDCWD, start, name, flags, out, last, kind, trailing_slash);
 }
 
 int

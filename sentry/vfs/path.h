@@ -44,6 +44,8 @@ int path_walk_user(struct task *t, int32_t dirfd, gaddr_t name, uint32_t flags, 
  */
 enum last_kind { LAST_NORMAL, LAST_DOT, LAST_DOTDOT, LAST_ROOT };
 int path_walk_parent(struct task *t, int32_t dirfd, const char *name, uint32_t flags, struct path *out, char *last, enum last_kind *kind, bool *trailing_slash) MUST_CHECK;
+/* The same from a place. */
+int path_walk_parent_from(struct task *t, const struct path *start, const char *name, uint32_t flags, struct path *out, char *last, enum last_kind *kind, bool *trailing_slash) MUST_CHECK;
 /* Text of p as seen from root ("/..." ; "(unreachable)" prefix as getcwd; " (deleted)" when asked and unlinked). 0 or -ENAMETOOLONG. */
 int path_text(const struct path *p, const struct path *root, bool deleted_mark, char *buf, size_t size) MUST_CHECK;
 /* As path_text seen from t's root; for /proc and reports. */
