@@ -9,6 +9,7 @@
 #define FS_REMOTE_H
 
 #include "base/tree.h"
+#include "fs/dirlist.h"
 #include "gofer/proto.h"
 #include "sentry/vfs/file.h"
 #include "sentry/vfs/inode.h"
@@ -17,21 +18,6 @@
 struct hostfile {
 	_Atomic uint32_t refs;
 	int		 fd;
-};
-
-/* A directory as it was when it was read; immutable and shared. */
-struct dirlist_entry {
-	uint64_t	ino;
-	uint32_t	name;		/* offset in text */
-	uint16_t	len;
-	uint8_t		dtype;
-};
-struct dirlist {
-	_Atomic uint32_t refs;
-	uint32_t	 count, cap;
-	uint32_t	 text_len, text_cap;
-	struct dirlist_entry *entries;
-	char		*text;
 };
 
 struct remote_super {
@@ -109,7 +95,6 @@ bool remote_has_writer(struct remote_inode *r);
 
 /* ---- remote_dir.c -------------------------------------------------------------------- */
 int remote_dir_open(struct task *t, struct inode *i, uint32_t flags, struct file **out);
-void dirlist_put(struct dirlist *l);
 void remote_dir_changed(struct inode *dir);
 
 #endif

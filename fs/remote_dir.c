@@ -13,62 +13,11 @@
 #include "fs/fs.h"
 #include "fs/remote.h"
 
-#define LIST_TEXT_MAX	(64u << 20)	/* bytes of names in one directory */
-#define DOTS		2		/* positions before the first entry */
-
-KMEM_CACHE(dirlist);
-
 struct remote_dir {
 	struct file	file;		/* first */
 	struct dirlist	*list;		/* [pos_mu] */
 };
 KMEM_CACHE(remote_dir);
-
-void
-dirlist_put(struct dirlist *l)
-{
-	if (l == NULL || atomic_fetch_sub_explicit(&l->refs, 1, memory_order_acq_rel) != 1)
-		return;
-	mem_free(l->entries);
-	mem_free(l->text);
-	obj_free(dirlist, l);
-}
-
-static struct dirlist *
-dirlist_get(struct dirlist *l)
-{
-	if (l != NULL)
-		atomic_fetch_add_explicit(&l->refs, 1, memory_order_relaxed);
-	return l;
-}
-
-static int
-dirlist_add(struct dirlist *l, const struct gofer_dirent *e, const char *name)
-{
-	if (l->count == l->cap) {
-		uint32_t cap = l->cap ? l->cap * 2 : 64;
-		void *p = mem_realloc(l->entries, (size_t)cap * sizeof *l->entries);
-
-		if (p == NULL)
-			return -ENOMEM;
-		l->entries = p;
-		l->cap = cap;
-	}
-	if (l->text_cap - l->text_len < e->name_len) {
-		uint32_t cap = l->text_cap ? l->text_cap * 2 : 1024;
-		void *p = cap > LIST_TEXT_MAX ? NULL : mem_realloc(l->text, cap);
-
-		if (p == NULL)
-			return -ENOMEM;
-		l->text = p;
-		l->text_cap = cap;
-	}
-	memcpy(l->text + l->text_len, name, e->name_len);
-	l->entries[l->count++] = (struct dirlist_entry){ .ino = e->ino, .name = l->text_len,
-	    .len = e->name_len, .dtype = e->dtype };
-	l->text_len += e->name_len;
-	return 0;
-}
 
 static bool
 name_is_sane(const char *name, size_t n)
@@ -95,7 +44,7 @@ parse_batch(struct dirlist *l, const char *buf, size_t len, uint32_t count, uint
 		need = round_up(sizeof e + e.name_len, 8);
 		if (len - at < need || !name_is_sane(buf + at + sizeof e, e.name_len))
 			return -EIO;
-		err = dirlist_add(l, &e, buf + at + sizeof e);
+		err = dirlist_add(l, buf + at + sizeof e, e.name_len, e.ino, e.dtype);
 		if (err)
 			return err;
 		*cookie = e.cookie;
@@ -148,10 +97,9 @@ remote_list(struct remote_inode *r, struct dirlist **out)
 		*out = l;
 		return 0;
 	}
-	l = obj_new(dirlist);
+	l = dirlist_new();
 	if (l == NULL)
 		return -ENOMEM;
-	atomic_init(&l->refs, 1);
 	/* Names change under mu: the list that is kept is the truth. */
 	mutex_lock(&r->inode.mu);
 	err = read_all(r, l);
@@ -188,29 +136,19 @@ static int
 remote_readdir(struct file *f, struct task *t, struct dirsink *d)
 {
 	struct remote_dir *rd = container_of(f, struct remote_dir, file);
-	struct dirlist *l;
 
 	(void)t;
 	if (f->pos == 0) {
 		dirlist_put(rd->list);
 		rd->list = NULL;
 	}
-	if (!dir_emit_dots(f, d))
-		return 0;
 	if (rd->list == NULL) {
 		int err = remote_list(remote_of(f->inode), &rd->list);
 
 		if (err)
 			return err;
 	}
-	l = rd->list;
-	while (f->pos >= DOTS && (uint64_t)(f->pos - DOTS) < l->count) {
-		const struct dirlist_entry *e = &l->entries[f->pos - DOTS];
-
-		if (!d->emit(d, l->text + e->name, e->len, e->ino, e->dtype, f->pos + 1))
-			return 0;
-		f->pos++;
-	}
+	dirlist_emit(rd->list, f, d);
 	return 0;
 }
 
