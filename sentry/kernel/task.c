@@ -395,6 +395,21 @@ pgrp_leave_locked(struct process *p)
 	return g;
 }
 
+struct pidgroup *
+pgrp_move_locked(struct process *p, struct pidgroup *g)
+{
+	struct session *s = p->pgrp->session;
+	struct pidgroup *old;
+
+	/* The session must not leave its table on the way from its only group to another. */
+	s->ngroups++;
+	old = pgrp_leave_locked(p);
+	pgrp_join_locked(p, g);
+	if (--s->ngroups == 0)
+		tree_remove(&kernel.sessions, &s->node);
+	return old;
+}
+
 struct task *
 task_find_get(int32_t tid)
 {

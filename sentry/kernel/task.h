@@ -163,6 +163,7 @@ struct task {
 	/* signals [S] */
 	struct sigpending pending;
 	_Atomic uint64_t sigmask;	/* written by its own task under S */
+	sigset64	 sigwait;	/* [S] rt_sigtimedwait's set: blocked, and yet wanted */
 	sigset64	 saved_mask;	/* [t] sigsuspend, ppoll ... */
 	bool		 restore_mask;	/* [t] put saved_mask back when no handler ran */
 	uint64_t	 altstack_sp, altstack_size; uint32_t altstack_flags;	/* [t] */
@@ -181,11 +182,13 @@ struct task {
 	_Atomic uint64_t utime_ns, stime_ns, nvcsw, nivcsw, minflt;
 	uint64_t	 start_ns;
 	uint64_t	 timer_slack_ns;
+	uint64_t	 affinity[16];	/* [T] CPUs asked for; all zero: any */
+	bool		 no_thp, tsc_off;	/* [t] prctl: kept and shown */
 	int32_t		 exit_code;	/* wait status */
 	int32_t		 nice;		/* [a]-ish; of the task */
 	uint32_t	 sched_policy, sched_prio;
 	bool		 exiting;	/* [S] past the point of no return */
-	bool		 exit_now;	/* [t] task_exit was called: task_run unwinds */
+	_Atomic bool	 exit_now;	/* [a] task_exit was called: task_run unwinds */
 	bool		 stopped;	/* [S] counted in process.nstopped */
 	_Atomic uint64_t in_guest_since;	/* TSC when the guest was entered, 0 while in the kernel */
 	uint64_t	 slept_tsc;	/* [t] ticks asleep within this call */
@@ -325,7 +328,6 @@ int process_wait(struct task *t, const struct wait_request *r, struct wait_resul
 
 /* By others, at exit: robust and PI futexes of t (futex.c); the controlling terminal (fs/tty.c). */
 void futex_exit(struct task *t);
-void timers_process_exit(struct process *p);		/* timer.c: POSIX and interval timers end */
 void tty_session_gone(struct session *s);
 
 /* ELF: loads r's program into a fresh mm and fills regs: sentry/kernel/elf.c. */

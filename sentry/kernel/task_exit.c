@@ -8,14 +8,14 @@
  */
 #include "sentry/kernel/tasktree.h"
 
-#include <linux/futex.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/hostcall.h"
 #include "base/log.h"
+#include "sentry/kernel/futex.h"
+#include "sentry/kernel/timer.h"
 #include "sentry/mm/usercopy.h"
-#include "sentry/syscall/syscall.h"
 #include "sentry/vfs/fdtable.h"
 
 #define ZAP_LIMIT_NS	(2 * NSEC_PER_SEC)
@@ -104,7 +104,7 @@ task_clear_tid(struct task *t)
 		return;
 	err = put_u32(t, t->clear_child_tid, 0);
 	if (!err)
-		(void)sys_futex(t, t->clear_child_tid, FUTEX_WAKE, 1, 0, GADDR_NULL, 0);
+		(void)futex_wake(t, t->clear_child_tid, 1);
 }
 
 static void

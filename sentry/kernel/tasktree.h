@@ -22,6 +22,8 @@ struct session *session_new(int32_t id);
 /* tasks held. join takes a reference to g; leave returns the reference for the caller to put. */
 void pgrp_join_locked(struct process *p, struct pidgroup *g);
 struct pidgroup *pgrp_leave_locked(struct process *p);
+/* From one group to another; the old one's reference is the caller's to put. Orphaned groups are told. */
+struct pidgroup *pgrp_move_locked(struct process *p, struct pidgroup *g);
 /* Groups left behind without a way to their session by p's going or moving: SIGHUP, SIGCONT. tasks held. */
 void orphaned_check_locked(struct process *p, struct process *parent);
 bool pgrp_is_orphaned_locked(struct pidgroup *g, struct process *ignored);
