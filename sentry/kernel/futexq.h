@@ -1,0 +1,41 @@
+/* futexq: what futex.c and futex_pi.c share; others use futex.h. */
+#ifndef SENTRY_KERNEL_FUTEXQ_H
+#define SENTRY_KERNEL_FUTEXQ_H
+
+#include "sentry/kernel/task.h"
+#include "sentry/mm/usercopy.h"
+
+struct futex_bucket {
+	struct mutex	 mu;		/* rank futex */
+	struct list	 waiters;	/* [m] struct futex_waiter, oldest first */
+};
+
+struct futex_waiter {
+	struct list	 link;		/* [bucket]; linked to itself once taken */
+	_Atomic(struct futex_bucket *) bucket;	/* where it is or last was; written under both locks */
+	struct task	*task;		/* [I] */
+	struct futex_key key;		/* [bucket] */
+	uint32_t	 bitset;	/* [I] */
+	bool		 is_pi;		/* [I] */
+	int32_t		 owner;		/* [I] PI: the thread it waits for, when it began */
+	_Atomic uint32_t handed;	/* PI: HAND_* once taken */
+};
+
+/* Tasks to wake once no bucket is locked. */
+#define FUTEX_BATCH	16
+struct futex_batch {
+	unsigned	 n;
+	struct task	*tasks[FUTEX_BATCH];	/* counted */
+};
+
+struct futex_bucket *futex_bucket_of(const struct futex_key *k);
+void futex_each_bucket(void (*fn)(struct futex_bucket *b, void *arg), void *arg);
+int futex_key_of(struct task *t, gaddr_t at, bool private, struct futex_key *k) MUST_CHECK;
+void futex_waiter_init(struct futex_waiter *w, struct task *t, const struct futex_key *k, uint32_t bitset);
+void futex_enqueue(struct futex_bucket *b, struct futex_waiter *w);	/* b locked */
+bool futex_is_queued(struct futex_waiter *w);
+bool futex_dequeue(struct futex_waiter *w);	/* false: a waker had taken it */
+void futex_batch_add(struct futex_batch *wb, struct futex_waiter *w);	/* its bucket locked; takes it out */
+void futex_batch_wake(struct futex_batch *wb);
+
+#endif
