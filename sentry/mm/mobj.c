@@ -51,7 +51,7 @@ invalidate_mm(struct mm *mm, struct mobj *o, uint64_t off, uint64_t end)
 			continue;
 		any = true;
 		from = r->off < off ? r->start + (off - r->off) : r->start;
-		to = min(r->end, r->start + (end - r->off));
+		to = r->start + min(r->end - r->start, end - r->off);
 		/*
 		 * When there is no memory for the split, a shared region is dropped whole and comes back by
 		 * faults; a private one can't, so its tail answers with faults that find it mapped: SIGBUS.
@@ -73,6 +73,8 @@ invalidate_mm(struct mm *mm, struct mobj *o, uint64_t off, uint64_t end)
 		mm_changed(mm);
 		n = region_at_or_after(mm, to);
 	}
+	if (any)
+		regions_merge(mm, 0, GUEST_TOP);
 	mutex_unlock(&mm->mu);
 	return any;
 }

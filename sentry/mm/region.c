@@ -416,7 +416,7 @@ find_hole(struct mm *mm, uint64_t len, bool low32)
 		return -ENOMEM;
 	if (low32)
 		return hole_below(mm, len, 0x40000000, 0x80000000, &none);
-	if (mm->gap_from > mm->mmap_top || len <= mm->gap_skipped) {
+	if (mm->gap_from == 0 || mm->gap_from > mm->mmap_top || len <= mm->gap_skipped) {
 		mm->gap_from = mm->mmap_top;
 		mm->gap_skipped = 0;
 	}
