@@ -60,7 +60,7 @@ int task_sleep_killable(struct task *t, uint64_t deadline_ns) MUST_CHECK;
 void task_wake(struct task *t);
 
 /* Only task_wake or the deadline ends it: 0 or -ETIMEDOUT. The caller looks at signals itself. */
-int task_block(struct task *t, uint64_t deadline_ns) MUST_CHECK;
+int task_block(struct task *t, uint64_t deadline_ns);
 
 /*
  * Kernel threads: no guest behind them (timers, host descriptors, control). They may block in host calls.
