@@ -148,7 +148,6 @@ follow_script(struct task *t, struct exec_request *r, char *head, char **name)
 		err = vfs_open_exec(t, AT_FDCWD, interp, WALK_FOLLOW, &f);
 	if (err)
 		return err;
-	vfs_exec_done(r->file);
 	file_put(r->file);
 	r->file = f;
 	*name = r->argv[0];

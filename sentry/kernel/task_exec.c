@@ -69,10 +69,8 @@ exec_request_fini(struct exec_request *r)
 	}
 	mem_free(r->argv);
 	mem_free(r->envp);
-	if (r->file) {
-		vfs_exec_done(r->file);
-		file_put(r->file);
-	}
+	/* The deny-write of exec ends with the last reference: mm->exe has one while the program runs. */
+	file_put(r->file);
 	path_put(&r->path);
 	cred_put(r->cred);
 	*r = (struct exec_request){ 0 };
