@@ -34,6 +34,9 @@ int host_tgkill(int pid, int tid, int sig);
 int host_futex_wait(_Atomic uint32_t *word, uint32_t val, uint64_t deadline_ns, bool shared);
 int host_futex_wake(_Atomic uint32_t *word, int n, bool shared);
 void host_exit(int status) NORETURN;		/* exit_group */
+/* The ptrace platform's two more. */
+int host_ptrace(int request, int tid, uint64_t addr, uint64_t data) MUST_CHECK;
+int host_wait(int tid, int *status, int options) MUST_CHECK;	/* wait4 without rusage */
 
 /* By the vDSO: not system calls. */
 uint64_t host_clock_ns(int clock);		/* CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BOOTTIME */

@@ -1,0 +1,118 @@
+/*
+ * stub: the memory that the stub shares with the sentry, for C and for assembly.
+ *
+ * The command pages (struct stub_cmd) are read-only in the stub, the result page
+ * (struct stub_res) too; a context set ends in its header (struct stub_ctx), which any
+ * thread of the guest may scribble on at any moment.
+ */
+#ifndef PLATFORM_STUB_STUB_H
+#define PLATFORM_STUB_STUB_H
+
+#include "base/stublayout.h"
+
+/* What an entry asks of the mapper. */
+#define MOP_CALL	0	/* a host call: nr, args; an error equal to `ignore` is none */
+#define MOP_THREAD	1	/* a guest thread: args = stack, clear_child_tid word, then its stack_t */
+#define MOP_FORK	2	/* another stub: args = its slot's offset in the control file */
+
+#define CMD_SEQ		0
+#define CMD_COUNT	4
+#define CMD_SPIN	8
+#define CMD_WAITING	12
+#define CMD_ID		16
+#define CMD_ENT		64
+#define ENT_OP		0
+#define ENT_IDX		4
+#define ENT_NR		8
+#define ENT_IGNORE	12
+#define ENT_ARGS	16
+#define ENT_SIZE	64
+#define CMD_MAX		((STUB_CMD_SIZE - CMD_ENT) / ENT_SIZE)
+
+#define RES_SEQ		0
+#define RES_ERR		4
+#define RES_IDX		8
+#define RES_VAL		12
+
+/* A context's header, and the states of its first word. */
+#define CTX_HDR		512
+#define CTX_STATE	0
+#define CTX_SPIN	4
+#define CTX_UC		8
+#define CTX_FSBASE	16
+#define CTX_GSBASE	24
+#define CTX_OP		32
+#define CTX_CASVA	40
+#define CTX_CASOLD	48
+#define CTX_CASNEW	52
+#define CTX_SEEN	56
+#define CTX_RC		60
+
+#define ST_DEAD		0	/* the host writes it when the thread is gone */
+#define ST_RUN		1	/* the stub's turn */
+#define ST_RUN_SLEEP	2	/* ... and the sentry sleeps on the word */
+#define ST_STOP		3	/* the sentry's turn */
+#define ST_STOP_SLEEP	4	/* ... and the stub sleeps on the word */
+
+#define COP_RESUME	0
+#define COP_CAS		1
+#define COP_EXIT	2
+
+#ifndef __ASSEMBLER__
+#include "base/base.h"
+
+struct stub_ent {
+	uint32_t	op, idx, nr, ignore;
+	uint64_t	args[6];
+};
+
+struct stub_cmd {
+	_Atomic uint32_t seq;		/* the sentry's turn counter: the mapper sleeps on it */
+	uint32_t	count;
+	uint32_t	spin;		/* how long the mapper waits awake */
+	_Atomic uint32_t waiting;	/* the sentry sleeps on the result */
+	uint64_t	id;		/* sent with the descriptors of a new stub */
+	uint32_t	pad[10];
+	struct stub_ent	ent[CMD_MAX];
+};
+
+struct stub_res {
+	_Atomic uint32_t seq;		/* last batch carried out */
+	_Atomic uint32_t err;		/* low byte: the host's error; 0 when all went well */
+	_Atomic uint32_t idx;		/* the entry it happened at */
+	_Atomic uint32_t val;		/* pid or tid of MOP_FORK, MOP_THREAD */
+};
+
+struct stub_ctx {
+	_Atomic uint32_t state;
+	_Atomic uint32_t spin;		/* how long the stub waits awake */
+	_Atomic uint64_t uc;		/* where the host put the registers */
+	_Atomic uint64_t fs_base, gs_base;
+	_Atomic uint32_t op;
+	uint32_t	pad;
+	_Atomic uint64_t cas_va;
+	_Atomic uint32_t cas_old, cas_new, cas_seen, cas_rc;
+};
+
+_Static_assert(sizeof(struct stub_ent) == ENT_SIZE && offsetof(struct stub_ent, args) == ENT_ARGS, "entry");
+_Static_assert(offsetof(struct stub_cmd, ent) == CMD_ENT && offsetof(struct stub_cmd, id) == CMD_ID, "cmd");
+_Static_assert(sizeof(struct stub_cmd) <= STUB_CMD_SIZE, "cmd size");
+_Static_assert(offsetof(struct stub_res, val) == RES_VAL, "res");
+_Static_assert(offsetof(struct stub_ctx, gs_base) == CTX_GSBASE && offsetof(struct stub_ctx, op) == CTX_OP &&
+    offsetof(struct stub_ctx, cas_va) == CTX_CASVA && offsetof(struct stub_ctx, cas_rc) == CTX_RC, "ctx");
+
+/* The linked stub (blob.S). */
+extern const char stub_blob[], stub_blob_end[];
+#endif
+
+/* Addresses of entry points, in the first words of the text (a table, so that nothing has to read symbols). */
+#define STUB_T_MAGIC	0x6275747367616c56	/* "Vlagstub" */
+#define STUB_T_BOOT	8	/* offset of the zygote's position-independent start */
+#define STUB_T_HANDLER	16	/* the guest threads' signal handler */
+#define STUB_T_RESTORER	24
+#define STUB_T_CAS	32	/* compare-and-swap under ptrace; ends in int3 */
+#define STUB_T_FAULT	40	/* first and last byte of what may fault while comparing */
+#define STUB_T_FAULT_END 48
+#define STUB_T_CAS_DONE	56	/* the address after the int3 */
+
+#endif
