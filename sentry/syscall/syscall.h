@@ -57,6 +57,8 @@ enum support { FULL, PARTIAL, STUB, NOSYS_OBSOLETE, NOSYS_PRIVILEGED, NOSYS_UNSA
 
 /* Performs the call in t->regs and leaves the result in regs.rax (restart codes included). */
 void syscall_dispatch(struct task *t);
+/* The task whose call this thread is performing, else NULL. For signalfd's readiness only. */
+extern __thread struct task *syscall_task;
 const char *syscall_name(int64_t nr);		/* NULL when there is no such call */
 void syscalls_print(int fd, bool json);		/* `village syscalls` */
 
