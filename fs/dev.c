@@ -195,6 +195,8 @@ dev_open(struct task *t, struct inode *i, uint32_t flags, struct file **out)
 	case DEV(5, 2):
 		return ptmx_open(t, i, flags, out);
 	default:
+		if (i->attr.rdev >> 8 == 136)
+			return pts_open(t, i, flags, out);
 		report_missing(t, "character device %u:%u", (unsigned)(i->attr.rdev >> 8),
 		    (unsigned)(i->attr.rdev & 255));
 		return -ENXIO;

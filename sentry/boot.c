@@ -23,6 +23,7 @@
 #include "base/log.h"
 #include "fs/dev.h"
 #include "fs/fs.h"
+#include "fs/tty.h"
 #include "sentry/control.h"
 #include "sentry/kernel/task.h"
 #include "sentry/mm/pages.h"
@@ -291,6 +292,7 @@ boot(struct bootspec *spec)
 	err = guest_wait(1, &status);
 	if (err)
 		boot_fail("lost the first process", err);
+	tty_host_drain();
 	if (kernel.report)
 		report_print();
 	/* As a shell would: the runtime's caller sees this process's own status. */
