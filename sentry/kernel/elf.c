@@ -29,6 +29,7 @@
 #define PIE_SPAN	(1ULL << 40)	/* of random placement */
 #define BRK_SPAN	0x02000000ULL
 #define STACK_EXTRA	(128ULL << 10)	/* below what the first stack uses; it grows on demand */
+#define FIXED_MMAP_GAP	(32ULL << 30)	/* top of mappings below the range when nothing is random */
 #define ALIGN_MAX	(1ULL << 30)
 #define PERS_NO_RANDOM	0x0040000	/* ADDR_NO_RANDOMIZE */
 #define SIGFRAME_REST	936		/* of a signal frame, without the FP image */
@@ -556,6 +557,10 @@ build(struct elf_job *j, struct image *out)
 	int err;
 
 	draw_random(j);
+	if (j->t->personality & PERS_NO_RANDOM) {
+		j->mm->stack_top = GUEST_TOP - PAGE_SIZE;
+		j->mm->mmap_top = GUEST_TOP - FIXED_MMAP_GAP;
+	}
 	err = place_exe(j);
 	if (!err && j->interp.file)
 		err = place_interp(j);

@@ -241,6 +241,8 @@ process_new_init(struct task **out)
 	if (err)
 		return err;
 	task_set_comm(t, "init");
+	if (record_new(t->process) == NULL)
+		return -ENOMEM;
 	/* For ever: others look at kernel.init long after it has ended. */
 	kernel.init = process_get(t->process);
 	*out = t;
@@ -528,6 +530,14 @@ launch_main(void *arg)
 	task_put(t);
 }
 
+static void
+say(char *why, size_t size, const char *text)
+{
+	struct strbuf sb = STRBUF(why, size);
+
+	sb_puts(&sb, text);
+}
+
 /* Runs sp in t; the task's reference is consumed. */
 static int
 launch(struct task *t, const struct spec_process *sp, const int fds[3], int *exit_code, char *why,
@@ -538,8 +548,13 @@ launch(struct task *t, const struct spec_process *sp, const int fds[3], int *exi
 
 	sb_init(&l.why, l.why_text, sizeof l.why_text);
 	err = kthread_start("task", launch_main, &l);
-	if (err)
+	if (err) {
+		say(why, why_size, "cannot make a thread");
+		task_exit(t, *exit_code << 8);
+		task_do_exit(t);
+		task_put(t);
 		return err;
+	}
 	kevent_wait(&l.done, NO_DEADLINE);
 	if (l.err) {
 		*exit_code = l.exit_code;
@@ -547,14 +562,6 @@ launch(struct task *t, const struct spec_process *sp, const int fds[3], int *exi
 		why[min(l.why.len, why_size - 1)] = '\0';
 	}
 	return l.err;
-}
-
-static void
-say(char *why, size_t size, const char *text)
-{
-	struct strbuf sb = STRBUF(why, size);
-
-	sb_puts(&sb, text);
 }
 
 int
@@ -569,10 +576,6 @@ guest_start_init(int *exit_code, char *why, size_t why_size)
 		return -EBUSY;
 	}
 	t = kernel.init->leader;
-	if (record_new(kernel.init) == NULL) {
-		say(why, why_size, "out of memory");
-		return -ENOMEM;
-	}
 	/* process_new_init gave its caller the thread's reference; it is ours now. */
 	return launch(t, &boot_spec->process, fds, exit_code, why, why_size);
 }
@@ -622,17 +625,11 @@ guest_exec(const struct spec_process *sp, const int fds[3], int32_t *pid, int *e
 int
 guest_wait(int32_t pid, int32_t *wstatus)
 {
-	struct guest_record *r;
+	struct guest_record *r = record_find(pid);
 
-	/* Before its start, pid 1 has no record yet: whoever waits for it waits for that too. */
-	while ((r = record_find(pid)) == NULL) {
-		static _Atomic uint32_t never;
-
-		if (pid != 1 || atomic_load(&init_started))
-			return -ESRCH;
-		(void)host_futex_wait(&never, 0, host_clock_ns(CLOCK_MONOTONIC) + NSEC_PER_SEC / 50,
-		    false);
-	}
+	/* pid 1 has its record before it starts. */
+	if (r == NULL)
+		return -ESRCH;
 	while (atomic_load(&r->done) == 0)
 		(void)host_futex_wait(&r->done, 0, NO_DEADLINE, false);
 	mutex_lock(&records.mu);
@@ -649,9 +646,7 @@ guest_status(void)
 	struct guest_record *r;
 	const char *status = "running";
 
-	if (!atomic_load(&init_started))
-		return "created";
-	r = record_find(1);
+	r = atomic_load(&init_started) ? record_find(1) : NULL;
 	if (r == NULL)
 		return "created";
 	if (atomic_load(&r->done))

@@ -104,11 +104,15 @@ kill_others(struct task *t)
 static void
 take_leadership(struct task *t)
 {
-	struct process *p = t->process;
+	struct process *p = t->process, *c;
 	struct task *old;
 	struct sighand *sh;
 
 	mutex_lock(&kernel.tasks_mu);
+	list_for_each(c, &p->children, sibling) {
+		if (c->forker_tid == t->tid)
+			c->forker_tid = p->pid;
+	}
 	old = p->leader;
 	sh = process_lock(p);
 	list_remove(&old->thread_link);

@@ -41,6 +41,7 @@ process_exit_locked(struct process *p, int32_t wstatus)
 	p->group_exit = true;
 	p->group_code = wstatus;
 	p->stop_signo = 0;
+	p->stop_complete = false;
 	list_for_each(t, &p->threads, thread_link) {
 		atomic_store(&t->attention, 1);
 		task_kick(t);
@@ -354,6 +355,27 @@ zap_one(struct process *p, void *init)
 	return true;
 }
 
+/* Zombies that pid 1 never waited for. */
+static void
+zap_zombies(struct process *init)
+{
+	struct process *c, *next;
+	struct reaped r[16];
+	unsigned n;
+
+	do {
+		n = 0;
+		mutex_lock(&kernel.tasks_mu);
+		list_for_each_safe(c, next, &init->children, sibling) {
+			if (c->zombie && n < ARRAY_LEN(r))
+				process_reap_locked(c, &r[n++]);
+		}
+		mutex_unlock(&kernel.tasks_mu);
+		for (unsigned i = 0; i < n; i++)
+			reaped_put(&r[i]);
+	} while (n > 0);
+}
+
 static void
 zap_all(struct task *t)
 {
@@ -367,6 +389,7 @@ zap_all(struct task *t)
 		int err;
 
 		process_each(zap_one, p);
+		zap_zombies(p);
 		waiter_arm(&w, t, &p->wait_children, 0);
 		mutex_lock(&kernel.tasks_mu);
 		left = kernel.ntasks;

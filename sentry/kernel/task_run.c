@@ -181,7 +181,7 @@ task_loop(struct task *t)
 			}
 			syscall_dispatch(t);
 			/* sigreturn and exec leave no call behind to restart. */
-			in_syscall = (int64_t)t->regs.orig_rax >= 0;
+			in_syscall = t->regs.orig_rax != (uint64_t)-1;
 			break;
 		case STOP_FAULT:
 			do_fault(t, &stop);
