@@ -258,14 +258,16 @@ tmpfs_touch(struct inode *i, bool modified)
 	mutex_unlock(&n->amu);
 }
 
-void
+uint32_t
 tmpfs_add_links(struct inode *i, int delta)
 {
 	struct tmpfs_node *n = tmpfs_of(i);
+	uint32_t now;
 
 	mutex_lock(&n->amu);
-	i->attr.nlink += (uint32_t)delta;
+	now = i->attr.nlink += (uint32_t)delta;
 	mutex_unlock(&n->amu);
+	return now;
 }
 
 int

@@ -4,8 +4,8 @@
  * An overlay is a tmpfs whose nodes may have something beneath them: it embeds these structs, fills the
  * two hooks and wraps the operations.
  *
- * Locks: the inode's mu covers the names of a directory (the VFS holds it), and mode, uid, gid together with
- * amu.  amu covers the other attributes and the xattrs.  A file's data has a lock of its own, as mappings
+ * Locks: the inode's mu (the VFS holds it for changes of names) together with amu covers the names of a directory, and
+ * mode, uid, gid: either is enough to look.  amu alone covers the other attributes and the xattrs.  A file's data has a lock of its own, as mappings
  * reach it without the inode.
  */
 #ifndef FS_TMPFS_H
@@ -45,6 +45,7 @@ struct tmpfs_entry {
 	uint64_t	 pos;		/* readdir position; never used again in this directory */
 	struct inode	*inode;		/* counted */
 	uint16_t	 len;
+	bool		 covers;	/* overlay: the lower directory has this name too */
 	char		*name;		/* owned */
 };
 
@@ -71,7 +72,7 @@ struct tmpfs_node {
 	struct inode	 inode;		/* first */
 	struct mutex	 amu;		/* rank object */
 	struct list	 xattrs;	/* [amu] */
-	/* directory: under inode.mu */
+	/* directory: changed under inode.mu and amu, so either is enough to look */
 	struct tree	 names, positions;
 	uint64_t	 next_pos;
 	/* regular file */
@@ -108,7 +109,7 @@ int tmpfs_node_new(struct tmpfs_super *s, uint32_t mode, uint64_t rdev, const ch
 void tmpfs_node_fini(struct tmpfs_node *n);
 void tmpfs_free(struct inode *i);
 void tmpfs_touch(struct inode *i, bool modified);	/* ctime, and mtime when modified, are now */
-void tmpfs_add_links(struct inode *i, int n);
+uint32_t tmpfs_add_links(struct inode *i, int n);	/* how many there are now */
 int tmpfs_statfs(struct super *s, struct fs_statfs *out);
 void tmpfs_show(struct super *s, struct strbuf *sb);
 int tmpfs_readlink(struct task *t, struct inode *i, char *buf, size_t size);
@@ -126,13 +127,17 @@ struct tmpfs_entry *tmpfs_find(struct tmpfs_node *dir, const char *name);
 int tmpfs_enter(struct tmpfs_node *dir, const char *name, struct inode *i) MUST_CHECK;
 void tmpfs_erase(struct tmpfs_node *dir, struct tmpfs_entry *e);
 /* Points an entry elsewhere; takes a reference to i, drops that of the old one into *old (may be NULL inode). */
-struct inode *tmpfs_repoint(struct tmpfs_entry *e, struct inode *i);
-bool tmpfs_dir_empty(struct tmpfs_node *dir);
+struct inode *tmpfs_repoint(struct tmpfs_node *dir, struct tmpfs_entry *e, struct inode *i);
+/* Ends a directory without names: nothing can be made in it from now on. -ENOTEMPTY. Its mu is not needed. */
+int tmpfs_dir_kill(struct tmpfs_node *dir) MUST_CHECK;
 void tmpfs_dir_init(struct tmpfs_node *dir);
 void tmpfs_dir_drop(struct tmpfs_node *dir);		/* forgets every name: the directory goes away */
 int tmpfs_lookup(struct task *t, struct inode *dir, const char *name, struct inode **out);
 int tmpfs_create(struct task *t, struct inode *dir, const char *name, uint32_t mode, uint64_t rdev,
     const char *target, struct inode **out);
+/* A node owned as t's in dir; no name yet. */
+int tmpfs_make(struct task *t, struct inode *dir, uint32_t mode, uint64_t rdev, const char *target,
+    struct tmpfs_node **out) MUST_CHECK;
 int tmpfs_tmpfile(struct task *t, struct inode *dir, uint32_t mode, struct inode **out);
 int tmpfs_dir_open(struct task *t, struct inode *i, uint32_t flags, struct file **out);
 
@@ -147,6 +152,8 @@ int tmpfs_data_punch(struct tmpfs_data *d, uint64_t off, uint64_t len) MUST_CHEC
 int tmpfs_data_reserve(struct tmpfs_data *d, uint64_t off, uint64_t len, bool keep_size) MUST_CHECK;
 /* The first byte at or after off that is data (or a hole): -ENXIO beyond the end. */
 int64_t tmpfs_data_seek(struct tmpfs_data *d, uint64_t off, bool hole) MUST_CHECK;
+/* The first size bytes of a file, into data that nobody else sees yet. */
+int tmpfs_data_load(struct tmpfs_data *d, struct task *t, struct file *from, uint64_t size) MUST_CHECK;
 uint64_t tmpfs_data_size(struct tmpfs_data *d, uint64_t *blocks);
 
 /* ---- tmpfs_file.c: file_ops on a node's data ------------------------------------------------ */

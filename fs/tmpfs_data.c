@@ -569,6 +569,38 @@ tmpfs_data_seek(struct tmpfs_data *d, uint64_t off, bool hole)
 	return found;
 }
 
+int
+tmpfs_data_load(struct tmpfs_data *d, struct task *t, struct file *from, uint64_t size)
+{
+	uint64_t at = 0;
+
+	while (at < size) {
+		uint64_t len = min(size - at, CHUNK_MAX);
+		struct iobuf b;
+		int64_t n;
+		char *p;
+		int err;
+
+		mutex_lock(&d->mu);
+		err = locate(d, at, len, true, &p, &len);
+		mutex_unlock(&d->mu);
+		if (err)
+			return err;
+		iob_init_kernel(&b, p, len);
+		n = from->ops->pread(from, t, &b, (int64_t)at);
+		iob_fini(&b);
+		if (n < 0)
+			return (int)n;
+		if (n == 0)
+			break;		/* shorter than it was: the rest is a hole */
+		at += (uint64_t)n;
+	}
+	mutex_lock(&d->mu);
+	d->size = size;
+	mutex_unlock(&d->mu);
+	return 0;
+}
+
 uint64_t
 tmpfs_data_size(struct tmpfs_data *d, uint64_t *blocks)
 {

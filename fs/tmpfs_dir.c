@@ -70,6 +70,7 @@ int
 tmpfs_enter(struct tmpfs_node *dir, const char *name, struct inode *i)
 {
 	struct tmpfs_entry *e = obj_new(tmpfs_entry);
+	int err;
 
 	if (e == NULL)
 		return -ENOMEM;
@@ -79,16 +80,20 @@ tmpfs_enter(struct tmpfs_node *dir, const char *name, struct inode *i)
 		return -ENOMEM;
 	}
 	e->len = (uint16_t)strlen(name);
-	e->pos = dir->next_pos++;
-	e->inode = inode_get(i);
-	if (tree_insert(&dir->names, &e->by_name) != 0) {
-		inode_put(e->inode);
+	e->inode = i;
+	mutex_lock(&dir->amu);
+	err = dir->inode.attr.nlink == 0 ? -ENOENT : tree_insert(&dir->names, &e->by_name);
+	if (!err) {
+		e->pos = dir->next_pos++;
+		BUG_ON(tree_insert(&dir->positions, &e->by_pos) != 0);
+		inode_get(i);
+	}
+	mutex_unlock(&dir->amu);
+	if (err) {
 		mem_free(e->name);
 		obj_free(tmpfs_entry, e);
-		return -EEXIST;
 	}
-	BUG_ON(tree_insert(&dir->positions, &e->by_pos) != 0);
-	return 0;
+	return err;
 }
 
 void
@@ -96,8 +101,10 @@ tmpfs_erase(struct tmpfs_node *dir, struct tmpfs_entry *e)
 {
 	struct inode *i = e->inode;
 
+	mutex_lock(&dir->amu);
 	tree_remove(&dir->names, &e->by_name);
 	tree_remove(&dir->positions, &e->by_pos);
+	mutex_unlock(&dir->amu);
 	mem_free(e->name);
 	obj_free(tmpfs_entry, e);
 	/* The VFS holds the node too: this is not the last reference while a lock is held. */
@@ -105,18 +112,32 @@ tmpfs_erase(struct tmpfs_node *dir, struct tmpfs_entry *e)
 }
 
 struct inode *
-tmpfs_repoint(struct tmpfs_entry *e, struct inode *i)
+tmpfs_repoint(struct tmpfs_node *dir, struct tmpfs_entry *e, struct inode *i)
 {
-	struct inode *old = e->inode;
+	struct inode *old;
 
+	mutex_lock(&dir->amu);
+	old = e->inode;
 	e->inode = inode_get(i);
+	mutex_unlock(&dir->amu);
 	return old;
 }
 
-bool
-tmpfs_dir_empty(struct tmpfs_node *dir)
+int
+tmpfs_dir_kill(struct tmpfs_node *dir)
 {
-	return tree_first(&dir->names) == NULL;
+	struct tree_node *n;
+
+	mutex_lock(&dir->amu);
+	for (n = tree_first(&dir->names); n != NULL; n = tree_next(n))
+		if (container_of(n, struct tmpfs_entry, by_name)->inode != NULL)
+			break;
+	if (n == NULL) {
+		dir->inode.attr.nlink = 0;
+		dir->inode.attr.ctime = inode_now();
+	}
+	mutex_unlock(&dir->amu);
+	return n ? -ENOTEMPTY : 0;
 }
 
 /* Moves the entries of dir to the list that the two trees of `to` are. */
@@ -195,8 +216,9 @@ tmpfs_lookup(struct task *t, struct inode *dir, const char *name, struct inode *
 	return 0;
 }
 
-static int
-new_in(struct task *t, struct inode *dir, uint32_t mode, uint64_t rdev, const char *target, struct tmpfs_node **out)
+int
+tmpfs_make(struct task *t, struct inode *dir, uint32_t mode, uint64_t rdev, const char *target,
+    struct tmpfs_node **out)
 {
 	uint32_t uid, gid;
 	int err;
@@ -221,7 +243,7 @@ tmpfs_create(struct task *t, struct inode *dir, const char *name, uint32_t mode,
 		return -ENOENT;
 	if (tmpfs_find(tmpfs_of(dir), name) != NULL)
 		return -EEXIST;
-	err = new_in(t, dir, mode, rdev, target, &n);
+	err = tmpfs_make(t, dir, mode, rdev, target, &n);
 	if (err)
 		return err;
 	err = tmpfs_enter(tmpfs_of(dir), name, &n->inode);
@@ -241,7 +263,7 @@ tmpfs_tmpfile(struct task *t, struct inode *dir, uint32_t mode, struct inode **o
 	int err;
 
 	mutex_lock(&dir->mu);
-	err = new_in(t, dir, (mode & 07777) | S_IFREG, 0, NULL, &n);
+	err = tmpfs_make(t, dir, (mode & 07777) | S_IFREG, 0, NULL, &n);
 	mutex_unlock(&dir->mu);
 	if (err)
 		return err;
@@ -291,17 +313,16 @@ static int
 tmpfs_rmdir(struct task *t, struct inode *dir, const char *name, struct inode *node)
 {
 	struct tmpfs_entry *e = tmpfs_find(tmpfs_of(dir), name);
+	int err;
 
 	(void)t;
 	if (e == NULL || e->inode != node)
 		return -ENOENT;
 	if (!S_ISDIR(node->attr.mode))
 		return -ENOTDIR;
-	/* Nobody can make a name in it meanwhile: the VFS has it locked, or the name in this directory is. */
-	if (!tmpfs_dir_empty(tmpfs_of(node)))
-		return -ENOTEMPTY;
-	tmpfs_add_links(node, -2);
-	tmpfs_touch(node, false);
+	err = tmpfs_dir_kill(tmpfs_of(node));
+	if (err)
+		return err;
 	tmpfs_erase(tmpfs_of(dir), e);
 	dir_changed(dir, -1, -1);
 	return 0;
@@ -340,24 +361,27 @@ tmpfs_rename(struct task *t, struct inode *olddir, const char *oldname, struct i
 	}
 	if (to != NULL && flags & RENAME_NOREPLACE)
 		return -EEXIST;
-	if (to != NULL && (to->inode != target || (subdir && !tmpfs_dir_empty(tmpfs_of(target)))))
-		return to->inode != target ? -EBUSY : -ENOTEMPTY;
+	if (to != NULL && to->inode != target)
+		return -EBUSY;
 	if (flags & RENAME_WHITEOUT)
-		err = new_in(t, olddir, S_IFCHR, 0, NULL, &white);
+		err = tmpfs_make(t, olddir, S_IFCHR, 0, NULL, &white);
 	if (!err && to == NULL)
 		err = tmpfs_enter(nd, newname, node);
+	else if (!err && S_ISDIR(target->attr.mode))
+		err = tmpfs_dir_kill(tmpfs_of(target));
 	if (err) {
 		if (white != NULL)
 			inode_put(&white->inode);
 		return err;
 	}
 	if (to != NULL) {
-		inode_put(tmpfs_repoint(to, node));
-		tmpfs_add_links(target, subdir ? -2 : -1);
+		inode_put(tmpfs_repoint(nd, to, node));
+		if (!S_ISDIR(target->attr.mode))
+			tmpfs_add_links(target, -1);
 		tmpfs_touch(target, false);
 	}
 	if (white != NULL) {
-		inode_put(tmpfs_repoint(from, &white->inode));
+		inode_put(tmpfs_repoint(od, from, &white->inode));
 		inode_put(&white->inode);
 	} else {
 		tmpfs_erase(od, from);
