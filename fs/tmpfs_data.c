@@ -676,6 +676,7 @@ tmpfs_data_new(struct tmpfs_acct *acct, struct tmpfs_data **out)
 		return -ENOMEM;
 	mobj_init(&d->mobj, &data_mobj_ops);
 	mutex_init(&d->mu, RANK_peer);
+	d->seals = F_SEAL_SEAL;	/* only memfd_create lets seals be set */
 	d->acct = tmpfs_acct_get(acct);
 	tree_init(&d->extents, cmp_extents);
 	list_init(&d->deferred);
