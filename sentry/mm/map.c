@@ -101,7 +101,7 @@ region_from_args(struct mm *mm, const struct mmap_args *a, struct mobj *mobj, ui
 	if (r == NULL)
 		return NULL;
 	r->prot = a->prot & PROT_ALL;
-	r->maxprot = mobj != NULL && a->file != NULL ? a->maxprot & PROT_ALL : PROT_ALL;
+	r->maxprot = a->mobj != NULL ? a->maxprot & PROT_ALL : PROT_ALL;
 	r->flags = a->region_flags;
 	if ((a->flags & MAP_TYPE) != MAP_PRIVATE)
 		r->flags |= REGION_SHARED;

@@ -40,7 +40,7 @@ struct mobj_ops {
 	 * locks ranked below mm.
 	 */
 	int (*backing)(struct mobj *o, uint64_t off, uint64_t len, bool write, struct backing *out);
-	void (*free)(struct mobj *o);	/* last reference */
+	void (*free)(struct mobj *o);	/* last reference; mutex_fini(&o->mu) is the callee's too */
 };
 
 /* Embedded first in, or pointed to by, an inode or an anonymous shared mapping. */
@@ -182,6 +182,9 @@ int mm_set_name(struct mm *mm, uint64_t addr, uint64_t len, const char *name) MU
 int mobj_anon_punch(struct mobj *o, uint64_t off, uint64_t len) MUST_CHECK;
 /* Name in /proc/PID/maps for such an object ("SYSV00000000"); "dev/zero" unless set. */
 void mobj_anon_set_name(struct mobj *o, const char *name, uint64_t ino);
+/* A SysV segment: gone(owner) is called when the last reference went, with no lock held. NULL for every other object. */
+void mobj_anon_set_owner(struct mobj *o, void *owner, void (*gone)(void *owner));
+void *mobj_anon_owner(const struct mobj *o);
 
 /* Copies into a fresh mm during exec, ignoring protections: for ELF bss tails and the first stack. */
 int mm_poke(struct mm *mm, uint64_t va, const void *src, size_t len) MUST_CHECK;

@@ -29,7 +29,6 @@ void
 mobj_release(struct mobj *o)
 {
 	BUG_ON(!list_empty(&o->regions));
-	mutex_fini(&o->mu);
 	o->ops->free(o);
 }
 
@@ -142,8 +141,10 @@ struct anon_mobj {
 	uint64_t	 chunk;		/* [I] bytes per chunk */
 	uint32_t	 nchunks;	/* [I] */
 	uint64_t	*offs;		/* [m] 1 + offset in the memory file; 0: not yet */
-	uint64_t	 ino;
+	uint64_t	 ino;		/* [I] once set */
 	char		 name[32];
+	void		*owner;		/* [I] a SysV segment */
+	void		(*gone)(void *owner);
 };
 KMEM_CACHE(anon_mobj);
 
@@ -188,7 +189,10 @@ anon_free(struct mobj *o)
 		if (a->offs[i] != 0)
 			pages_free(a->offs[i] - 1, min(a->chunk, a->len - i * a->chunk));
 	}
+	if (a->gone != NULL)
+		a->gone(a->owner);
 	mem_free(a->offs);
+	mutex_fini(&o->mu);
 	obj_free(anon_mobj, a);
 }
 
@@ -247,6 +251,22 @@ mobj_anon_punch(struct mobj *o, uint64_t off, uint64_t len)
 	}
 	mutex_unlock(&o->mu);
 	return err;
+}
+
+void
+mobj_anon_set_owner(struct mobj *o, void *owner, void (*gone)(void *owner))
+{
+	struct anon_mobj *a = container_of(o, struct anon_mobj, mobj);
+
+	BUG_ON(o->ops != &anon_ops);
+	a->owner = owner;
+	a->gone = gone;
+}
+
+void *
+mobj_anon_owner(const struct mobj *o)
+{
+	return o != NULL && o->ops == &anon_ops ? container_of(o, const struct anon_mobj, mobj)->owner : NULL;
 }
 
 void

@@ -36,6 +36,7 @@ tobj_free(struct mobj *o)
 
 	for (unsigned i = 0; i < 64; i++)
 		pages_free(t->off[i], PAGE_SIZE);
+	mutex_fini(&o->mu);
 	free(t);
 	tobjs_freed++;
 }
