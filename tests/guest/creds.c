@@ -88,6 +88,7 @@ main(void)
 		S(setfsuid, 600);
 		seteuid(0);
 		S(setfsuid, -1);
+		setfsuid(0);
 		g_clean();
 	)));
 	P("dumpable after a change: %s", wst(CHILD(

@@ -61,7 +61,7 @@ main(void)
 	P("full after %s: %s", n > 10 ? "some" : "few", res(put_msg(1, "0123456789012345678901234567890123456789", IPC_NOWAIT)));
 	P("interrupted: %s", wst(CHILD(catch_sig(SIGALRM, SA_RESTART); ualarm(20000, 0);
 	    P("%s", res(put_msg(1, "0123456789012345678901234567890123456789", 0))))));
-	pid = START(take("waits for removal", 64, 77, 0));
+	pid = START(_exit((int)-Q(msgrcv, id, &m, 64, 77, 0)));
 	await_sleep(pid);
 	P("remove %s", res(Q(msgctl, id, IPC_RMID, NULL)));
 	P("%s", reap(pid));

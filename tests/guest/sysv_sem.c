@@ -50,7 +50,7 @@ main(void)
 	int64_t t = now_ns();
 	P("timed %s", res(Q(semtimedop, id, b, 1, &ts)));
 	P("%s", took(t, 20));
-	pid = START(P("child waits %s", res(op(0, -1, 0))));
+	pid = START(_exit((int)-op(0, -1, 0)));
 	await_sleep(pid);
 	P("waiters %s", res(Q(semctl, id, 0, GETNCNT)));
 	P("up %s", res(op(0, 1, 0)));
@@ -61,7 +61,7 @@ main(void)
 	P("value %s", res(Q(semctl, id, 1, GETVAL)));
 	/* interrupted, removed */
 	P("interrupted: %s", wst(CHILD(catch_sig(SIGALRM, SA_RESTART); ualarm(20000, 0); P("%s", res(op(0, -1, 0))))));
-	pid = START(P("child waits %s", res(op(0, -1, 0))));
+	pid = START(_exit((int)-op(0, -1, 0)));
 	await_sleep(pid);
 	P("remove %s", res(Q(semctl, id, 0, IPC_RMID)));
 	P("%s", reap(pid));

@@ -67,7 +67,7 @@ main(void)
 	id("killed", P_PGID, getpgrp(), WEXITED);
 	kid = START(_exit(1));
 	P("group 0: %s", res(Q(wait4, 0, &st, 0, &ru) == kid));
-	P("rusage %s", ru.ru_utime.tv_sec == 0 && ru.ru_maxrss > 0 ? "filled" : "?");
+	P("rusage %s", ru.ru_utime.tv_sec == 0 && ru.ru_stime.tv_sec == 0 ? "filled" : "?");
 	kid = START(setpgid(0, 0); read(gate[0], &c, 1); _exit(2));
 	setpgid(kid, kid);
 	P("own group: %s", res(Q(wait4, 0, &st, WNOHANG, NULL)));
