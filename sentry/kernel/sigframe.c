@@ -28,8 +28,8 @@
 
 /* ---- altstack -------------------------------------------------------------------- */
 
-static bool
-on_altstack(const struct task *t, uint64_t sp)
+bool
+signal_on_altstack(const struct task *t, uint64_t sp)
 {
 	/* One that disarms itself was left the moment its handler began. */
 	if (t->altstack_flags & SS_AUTODISARM)
@@ -42,7 +42,7 @@ frame_top(const struct task *t, const struct abi_sigaction *sa)
 {
 	uint64_t sp = t->regs.rsp - RED_ZONE;
 
-	if ((sa->flags & SA_ONSTACK) && t->altstack_size != 0 && !on_altstack(t, t->regs.rsp))
+	if ((sa->flags & SA_ONSTACK) && t->altstack_size != 0 && !signal_on_altstack(t, t->regs.rsp))
 		return t->altstack_sp + t->altstack_size;
 	return sp;
 }
@@ -177,7 +177,7 @@ sigframe_setup(struct task *t, const struct abi_sigaction *sa, const struct abi_
 	/* As at a call: the stack is 16-byte aligned before the return address is pushed. */
 	sp = ((fp - sizeof frame) & ~15ULL) - 8;
 	/* A nested handler must not run off the alternate stack into what lies below. */
-	if (on_altstack(t, t->regs.rsp) && !on_altstack(t, sp))
+	if (signal_on_altstack(t, t->regs.rsp) && !signal_on_altstack(t, sp))
 		return -EFAULT;
 
 	memset(&frame, 0, sizeof frame);
@@ -220,7 +220,7 @@ restore_altstack(struct task *t, const struct abi_stack *ss)
 {
 	uint32_t mode = (uint32_t)ss->flags & ~SS_AUTODISARM;
 
-	if (on_altstack(t, t->regs.rsp))
+	if (signal_on_altstack(t, t->regs.rsp))
 		return;
 	if (mode == SS_DISABLE) {
 		t->altstack_sp = t->altstack_size = 0;

@@ -73,6 +73,7 @@ void signal_forget_locked(struct process *p, sigset64 set);
 /* A timer's own entry q (info filled): queued at t, or at p when t is NULL; false when it is ignored. sighand held. */
 bool signal_queue_timer_locked(struct process *p, struct task *t, struct sigqueue *q);
 void signal_unqueue_timer_locked(struct process *p, struct sigqueue *q);
+bool signal_on_altstack(const struct task *t, uint64_t sp);
 bool signal_is_default_ignored(int signo);
 const char *signal_name(int signo);		/* "SIGINT", "SIGRT_3"; NULL for none */
 
