@@ -14,6 +14,7 @@
 #include "base/hostcall.h"
 #include "base/log.h"
 #include "sentry/kernel/futex.h"
+#include "sentry/kernel/ipc.h"
 #include "sentry/kernel/timer.h"
 #include "sentry/mm/usercopy.h"
 #include "sentry/vfs/fdtable.h"
@@ -438,6 +439,7 @@ process_end(struct task *t)
 	if (p == kernel.init)
 		zap_all(t);
 	timers_process_exit(p);
+	sem_exit(p);
 	leave_session(p);
 
 	mutex_lock(&kernel.tasks_mu);

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 
 #include "sentry/kernel/task.h"
+#include "sentry/mm/iobuf.h"
 #include "sentry/mm/mm.h"
 #include "sentry/mm/usercopy.h"
 #include "sentry/syscall/syscall.h"
@@ -15,6 +16,7 @@
 
 #define CAP_SYS_ADMIN_NR	21
 #define CAP_IPC_LOCK_NR		14
+#define CAP_SYS_PTRACE_NR	19
 
 /* What MAP_SHARED_VALIDATE accepts: LEGACY_MAP_MASK of Linux. */
 #define MAP_LEGACY	(MAP_SHARED | MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_DENYWRITE | \
@@ -315,4 +317,98 @@ int64_t
 sys_munlockall(struct task *t)
 {
 	return mm_lock_all(t->mm, false, false, true);
+}
+
+/* ---- another process's memory ---------------------------------------------------- */
+
+/* Whether t may look into other, as ptrace(2) tells (PTRACE_MODE_ATTACH_REALCREDS). */
+static bool
+may_trace(struct task *t, struct task *other, struct mm *mm)
+{
+	const struct cred *c = task_cred(t);
+	AUTO_PUT(cred) o = NULL;
+
+	if (t->process == other->process)
+		return true;
+	if (cred_has_cap(c, CAP_SYS_PTRACE_NR))
+		return true;
+	o = task_cred_get(other);
+	return atomic_load(&mm->dumpable) == 1 && c->uid == o->uid && c->uid == o->euid && c->uid == o->suid &&
+	    c->gid == o->gid && c->gid == o->egid && c->gid == o->sgid &&
+	    (o->permitted & ~c->permitted) == 0;
+}
+
+/* Bytes between two cursors; a fault on either side ends it. */
+static int64_t
+copy_between(struct iobuf *dst, struct iobuf *src)
+{
+	char buf[4096];
+	uint64_t done = 0;
+	int64_t got = 0, put;
+
+	while (iob_left(dst) != 0 && iob_left(src) != 0) {
+		uint64_t n = min(iob_left(dst), iob_left(src));
+
+		n = min(n, sizeof buf);
+		got = iob_get(src, buf, n);
+		if (got <= 0)
+			break;
+		put = iob_put(dst, buf, (uint64_t)got);
+		done += put > 0 ? (uint64_t)put : 0;
+		if (put < (int64_t)n) {
+			got = put;
+			break;
+		}
+	}
+	return done != 0 || got >= 0 ? (int64_t)done : got;
+}
+
+static int64_t
+process_vm(struct task *t, int32_t pid, gaddr_t lvec, uint64_t nl, gaddr_t rvec, uint64_t nr, uint64_t flags, bool write)
+{
+	AUTO_PUT(task) other = NULL;
+	AUTO_PUT(mm) mm = NULL;
+	struct iobuf local, remote;
+	int64_t ret;
+	int err;
+
+	if (flags != 0)
+		return -EINVAL;
+	err = iob_init_iov(&local, t, lvec, nl);
+	if (err)
+		return err;
+	err = iob_init_iov(&remote, t, rvec, nr);
+	if (err || iob_left(&local) == 0) {
+		iob_fini(&local);
+		if (!err)
+			iob_fini(&remote);
+		return err;
+	}
+	other = task_find_get(pid);
+	mm = other != NULL ? task_mm_get(other) : NULL;
+	if (mm == NULL) {
+		ret = -ESRCH;
+	} else if (!may_trace(t, other, mm)) {
+		ret = -EPERM;
+	} else {
+		remote.mm = mm;
+		ret = write ? copy_between(&remote, &local) : copy_between(&local, &remote);
+	}
+	iob_fini(&local);
+	iob_fini(&remote);
+	return ret;
+}
+
+int64_t
+sys_process_vm_readv(struct task *t, int32_t pid, gaddr_t local, uint64_t nlocal, gaddr_t remote, uint64_t nremote,
+    uint64_t flags)
+{
+	return process_vm(t, pid, local, nlocal, remote, nremote, flags, false);
+}
+
+int64_t
+sys_process_vm_writev(struct task *t, int32_t pid, gaddr_t local, uint64_t nlocal, gaddr_t remote, uint64_t nremote,
+    uint64_t flags)
+{
+	return process_vm(t, pid, local, nlocal, remote, nremote, flags, true);
 }
