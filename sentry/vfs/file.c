@@ -109,8 +109,7 @@ file_release(struct file *f)
 	if (!list_empty(&f->epoll_items))
 		epoll_file_gone(f);
 	if (!(f->mode & FMODE_PATH)) {
-		if (f->inode && atomic_load(&f->inode->flocks))
-			flock_file_gone(f);
+		flock_file_gone(f);
 		if (f->mode & FMODE_WROTE_COUNT)
 			atomic_fetch_sub(&f->inode->writers, 1);
 		vfs_exec_done(f);

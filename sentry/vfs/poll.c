@@ -22,7 +22,7 @@ struct entry {
 
 /* Opens the files of all entries. */
 static void
-entries_init(struct task *t, struct abi_pollfd *fds, struct entry *e, uint32_t n)
+entries_init(struct task *t, struct abi_pollfd *fds, struct entry *e, uint32_t n, uint32_t implied)
 {
 	for (uint32_t i = 0; i < n; i++) {
 		e[i].f = NULL;
@@ -35,7 +35,7 @@ entries_init(struct task *t, struct abi_pollfd *fds, struct entry *e, uint32_t n
 			fds[i].revents = POLLNVAL;
 			continue;
 		}
-		e[i].want = (uint16_t)fds[i].events | POLLERR | POLLHUP;
+		e[i].want = (uint16_t)fds[i].events | implied;
 	}
 }
 
@@ -58,7 +58,7 @@ entries_look(struct abi_pollfd *fds, struct entry *e, uint32_t n, bool arm)
 }
 
 int64_t
-poll_wait(struct task *t, struct abi_pollfd *fds, uint32_t n, uint64_t deadline_ns)
+poll_wait(struct task *t, struct abi_pollfd *fds, uint32_t n, uint32_t implied, uint64_t deadline_ns)
 {
 	struct entry some[ON_STACK], *e = some;
 	int64_t count;
@@ -68,7 +68,7 @@ poll_wait(struct task *t, struct abi_pollfd *fds, uint32_t n, uint64_t deadline_
 		if (e == NULL)
 			return -ENOMEM;
 	}
-	entries_init(t, fds, e, n);
+	entries_init(t, fds, e, n, implied);
 	/* deadline 0: only a look. */
 	count = entries_look(fds, e, n, deadline_ns != 0);
 	while (count == 0 && deadline_ns != 0) {

@@ -8,9 +8,10 @@ void epoll_file_gone(struct file *f);	/* last reference: leaves every set */
 
 /*
  * Fills revents of n entries; how many are non-zero, waiting until deadline_ns for the first: 0 after it,
- * -ERESTARTSYS on a signal.  Negative descriptors are skipped, bad ones are POLLNVAL.
+ * -ERESTARTSYS on a signal.  Negative descriptors are skipped, bad ones are POLLNVAL.  implied: bits that count
+ * for every entry, asked for or not (POLLERR | POLLHUP for poll(2), nothing for select(2)).
  */
-int64_t poll_wait(struct task *t, struct abi_pollfd *fds, uint32_t n, uint64_t deadline_ns) MUST_CHECK;
+int64_t poll_wait(struct task *t, struct abi_pollfd *fds, uint32_t n, uint32_t implied, uint64_t deadline_ns) MUST_CHECK;
 
 /* An epoll set as an open file. */
 int epoll_new(struct file **out) MUST_CHECK;
