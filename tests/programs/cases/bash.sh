@@ -1,0 +1,3 @@
+# bash: what it has more than sh.
+. /cases/lib
+exec bash /cases/bash.bash
