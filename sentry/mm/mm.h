@@ -116,8 +116,6 @@ struct mm {
 	_Atomic uint64_t lim_as, lim_data, lim_stack, lim_memlock;
 	struct region	*last;			/* [m] the last one looked up, or NULL */
 	uint64_t	 gap_from, gap_skipped;	/* [m] every hole above gap_from is smaller than or equal to gap_skipped */
-	uint64_t	 odd_addr;		/* [m] a fault that the regions do not explain, and how often in a row */
-	uint32_t	 odd_count;
 	bool		 lock_future;		/* [m] mlockall(MCL_FUTURE) */
 	struct mm	*next_dead;		/* mobj_invalidate: waits for a caller who may release it */
 };

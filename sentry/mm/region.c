@@ -139,7 +139,6 @@ void
 mm_changed(struct mm *mm)
 {
 	mm->last = NULL;
-	mm->odd_count = 0;
 }
 
 /* ---- accounting ------------------------------------------------------------ */
