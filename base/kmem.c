@@ -168,11 +168,12 @@ mem_alloc(size_t size)
 void
 mem_free(void *p)
 {
-	struct mem_head *h = (struct mem_head *)p - 1;
+	struct mem_head *h;
 	size_t total;
 
 	if (p == NULL)
 		return;
+	h = (struct mem_head *)p - 1;
 	BUG_ON(h->check != MEM_CHECK(h));
 	h->check = 0;
 	total = h->size + sizeof *h;
@@ -185,11 +186,12 @@ mem_free(void *p)
 void *
 mem_realloc(void *p, size_t size)
 {
-	struct mem_head *h = (struct mem_head *)p - 1;
+	struct mem_head *h;
 	void *fresh;
 
 	if (p == NULL)
 		return mem_alloc(size);
+	h = (struct mem_head *)p - 1;
 	BUG_ON(h->check != MEM_CHECK(h));
 	fresh = mem_alloc(size);
 	if (fresh == NULL)

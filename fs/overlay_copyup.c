@@ -48,7 +48,7 @@ int
 overlay_copy_up(struct task *t, struct inode *i, uint64_t keep)
 {
 	struct overlay_node *o = overlay_of(i);
-	struct tmpfs_data *d;
+	struct tmpfs_data *d = NULL;
 	int err = 0;
 
 	if (!atomic_load(&o->lower_data))
