@@ -185,14 +185,14 @@ mm_fork(struct task *t, struct mm *parent, struct mm **out)
 	list_init(&dead);
 	/*
 	 * DONTFORK and WIPEONFORK were told to the host when they were asked for, so its own fork honours them.
-	 * parent->mu is held throughout: the host's copy and ours are of one moment.
+	 * parent->mu is held throughout: the host's copy and ours are of one moment.  The child's as well: an
+	 * invalidation finds it by the objects as soon as they know of it.
 	 */
-	mutex_lock(&parent->mu);
+	mutex_lock_pair(&parent->mu, &child->mu);
 	fork_numbers(child, parent);
 	err = fork_regions(parent, child, &made);
 	if (!err)
 		err = space_fork(parent->space, &child->space);
-	/* Nobody else knows the child: its tree needs no lock, and two of one rank may not be held. */
 	list_for_each_safe(n, nxt, &made, link) {
 		list_remove(&n->link);
 		if (err)
@@ -200,7 +200,7 @@ mm_fork(struct task *t, struct mm *parent, struct mm **out)
 		else
 			region_insert(child, n);
 	}
-	mutex_unlock(&parent->mu);
+	mutex_unlock_pair(&parent->mu, &child->mu);
 	regions_free(&dead);
 	if (err)
 		mm_put(child);
