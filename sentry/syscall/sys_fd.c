@@ -172,14 +172,6 @@ owner_call(struct task *t, struct file *f, uint32_t cmd, uint64_t arg)
 	}
 }
 
-/* tmpfs has the real one: only a memfd has seals. */
-int64_t __attribute__((weak))
-memfd_seals(struct task *t, struct file *f, bool add, uint32_t seals)
-{
-	(void)t, (void)f, (void)add, (void)seals;
-	return -EINVAL;
-}
-
 /* Commands that need more than a descriptor. */
 static int64_t
 fcntl_file(struct task *t, struct file *f, uint32_t cmd, uint64_t arg)

@@ -123,7 +123,7 @@ void vfs_exec_done(struct file *f);	/* undoes the deny-write of vfs_open_exec */
 int dev_open(struct task *t, struct inode *i, uint32_t flags, struct file **out) MUST_CHECK;	/* fs/dev.c: S_IFCHR by rdev; -ENXIO */
 int fifo_open(struct task *t, struct inode *i, uint32_t flags, struct file **out) MUST_CHECK;	/* fs/pipe.c; may wait */
 
-/* F_ADD_SEALS (add) and F_GET_SEALS; -EINVAL for what is not a memfd. fs/tmpfs.c. */
+/* F_ADD_SEALS (add) and F_GET_SEALS; -EINVAL for what is not a memfd. fs/memfd.c. */
 int64_t memfd_seals(struct task *t, struct file *f, bool add, uint32_t seals);
 
 /* inotify/fanotify notices (fs/inotify.c): mask IN_*. name NULL for the node itself. cookie for moves. */
