@@ -9,6 +9,11 @@ MODE ?= release
 O    := build/$(MODE)
 CC   ?= gcc
 
+# V=1 shows the commands.
+ifeq ($(V),)
+Q := @
+endif
+
 MODES := dev release asan tsan
 ifeq ($(filter $(MODE),$(MODES)),)
 $(error MODE=$(MODE) is not one of: $(MODES))
@@ -42,11 +47,13 @@ EXTRA_OBJS :=
 include $(wildcard platform/stub/stub.mk sentry/kernel/vdso/vdso.mk)
 
 $(O)/village: $(OBJS) $(EXTRA_OBJS)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+	@echo "  LD $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(O)/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
+	@echo "  CC $<"
+	$(Q)$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
 
 -include $(OBJS:.o=.d)
 
@@ -64,7 +71,8 @@ $(O)/libvillage.a: $(LIBOBJS) $(EXTRA_OBJS)
 	@rm -f $@; ar rcs $@ $^
 $(O)/tests/unit/%: tests/unit/%.c $(O)/libvillage.a Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -MMD -MP $< -o $@ $(LDFLAGS) $(O)/libvillage.a -lcheck -lsubunit -lrt -lm $(LIBS)
+	@echo "  CC $<"
+	$(Q)$(CC) $(CFLAGS) -MMD -MP $< -o $@ $(LDFLAGS) $(O)/libvillage.a -lcheck -lsubunit -lrt -lm $(LIBS)
 
 check: deps
 	@tools/check.sh

@@ -1,0 +1,53 @@
+/* unix: what the files of AF_UNIX share. */
+#ifndef NETSTACK_UNIX_H
+#define NETSTACK_UNIX_H
+
+#include "base/list.h"
+#include "base/tree.h"
+#include "netstack/sock.h"
+
+/* One record, or one piece of a stream. */
+struct unix_msg {
+	struct list	 link;
+	struct scm	 scm;
+	struct sockaddr_buf from;	/* the sender's name, len 0 when it has none */
+	uint8_t		*data;		/* owned */
+	uint64_t	 len, off;
+};
+
+enum unix_state { UNIX_IDLE, UNIX_LISTENING, UNIX_CONNECTED };
+
+struct unix_sock {
+	struct sock	 sock;		/* first; its mu covers all below */
+	enum unix_state	 state;
+	struct unix_sock *peer;		/* counted; a datagram socket's default destination */
+	struct list	 queue;		/* unix_msg */
+	uint64_t	 queued;	/* bytes in it */
+	struct list	 backlog;	/* struct unix_sock.backlog_link: connections to accept, each counted */
+	struct list	 backlog_link;
+	uint32_t	 backlog_len, backlog_max;
+	bool		 rd_shut, wr_shut, peer_gone, closed, reading;
+	struct sockaddr_buf addr;	/* what it is bound to; len 0: nothing */
+	struct path	 path;		/* counted: node of a bound path */
+	struct tree_node name_node;	/* in the table of abstract names */
+	bool		 in_names;
+	struct abi_ucred cred, peer_cred;
+};
+
+static inline struct unix_sock *
+unix_of(struct sock *sk)
+{
+	return container_of(sk, struct unix_sock, sock);
+}
+
+extern struct waitq unix_space_wq;	/* datagram senders that found a queue full */
+
+int64_t unix_send(struct sock *sk, struct task *t, struct sock_send *s);
+int64_t unix_recv(struct sock *sk, struct task *t, struct sock_recv *r);
+/* Who listens at an address, counted. -ECONNREFUSED, -ENOENT, -EACCES, -EPROTOTYPE ... */
+int unix_find(struct task *t, const struct sockaddr_buf *addr, int32_t type, struct unix_sock **out) MUST_CHECK;
+void unix_msg_free(struct unix_msg *m);
+void unix_ucred_of(struct task *t, struct abi_ucred *out);
+bool unix_can_send(struct unix_sock *to);	/* room in its queue; takes its mu */
+
+#endif

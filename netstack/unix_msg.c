@@ -1,0 +1,413 @@
+/*
+ * unix_msg: data through AF_UNIX sockets.  unix(7), send(2), recv(2).
+ *
+ * A sender copies from its guest with no lock held, then appends to the receiver's queue; a receiver unlinks or
+ * reserves under its lock and copies after.
+ */
+#include <poll.h>
+#include <string.h>
+
+#include "base/kmem.h"
+#include "netstack/unix.h"
+#include "sentry/kernel/task.h"
+
+#define STREAM_CHUNK	65536ULL
+
+KMEM_CACHE(unix_msg);
+struct waitq unix_space_wq = { .mu = MUTEX_INIT(RANK_waitq), .waiters = LIST_INIT(unix_space_wq.waiters) };
+
+void
+unix_msg_free(struct unix_msg *m)
+{
+	if (m == NULL)
+		return;
+	scm_fini(&m->scm);
+	mem_free(m->data);
+	obj_free(unix_msg, m);
+}
+
+static bool
+is_stream(const struct sock *sk)
+{
+	return sk->type == ABI_SOCK_STREAM;
+}
+
+static bool
+has_room_locked(const struct unix_sock *to)
+{
+	if (is_stream(&to->sock))
+		return to->queued < to->sock.rcvbuf;
+	return to->queued < to->sock.rcvbuf && to->backlog_len <= to->backlog_max;
+}
+
+bool
+unix_can_send(struct unix_sock *to)
+{
+	bool room;
+
+	mutex_lock(&to->sock.mu);
+	room = has_room_locked(to);
+	mutex_unlock(&to->sock.mu);
+	return room;
+}
+
+/* Where a send goes: the peer, or the named one. Counted. */
+static int
+find_destination(struct unix_sock *u, struct task *t, struct sock_send *s, struct unix_sock **out)
+{
+	int err = 0;
+
+	if (s->to != NULL && s->to->len > 0) {
+		if (u->sock.type != ABI_SOCK_DGRAM)
+			return u->state == UNIX_CONNECTED ? -EISCONN : -EOPNOTSUPP;
+		return unix_find(t, s->to, ABI_SOCK_DGRAM, out);
+	}
+	mutex_lock(&u->sock.mu);
+	if (u->sock.error) {
+		err = -u->sock.error;
+		u->sock.error = 0;
+	} else if (u->wr_shut || u->peer_gone) {
+		err = u->sock.type == ABI_SOCK_DGRAM && !u->wr_shut ? -ECONNREFUSED : -EPIPE;
+	} else if (u->peer == NULL) {
+		err = -ENOTCONN;
+	} else {
+		*out = unix_of(sock_get(&u->peer->sock));
+	}
+	mutex_unlock(&u->sock.mu);
+	return err;
+}
+
+static struct unix_msg *
+make_msg(struct iobuf *data, uint64_t len, int *err)
+{
+	struct unix_msg *m = obj_new(unix_msg);
+	int64_t n = 0;
+
+	if (m == NULL || (m->data = mem_alloc(len ? len : 1)) == NULL) {
+		obj_free(unix_msg, m);
+		*err = -ENOMEM;
+		return NULL;
+	}
+	list_init(&m->link);
+	if (len > 0)
+		n = iob_get(data, m->data, len);
+	if (n < 0 || (uint64_t)n < len) {
+		if (n > 0)
+			iob_revert(data, (uint64_t)n);
+		unix_msg_free(m);
+		*err = -EFAULT;
+		return NULL;
+	}
+	m->len = len;
+	return m;
+}
+
+/* Appends m to `to`'s queue: 0 (m is taken), -EAGAIN when full, -EPIPE or -ECONNREFUSED when nobody will read. */
+static int
+deliver(struct unix_sock *from, struct unix_sock *to, struct unix_msg *m)
+{
+	int err = 0;
+
+	mutex_lock(&to->sock.mu);
+	if (to->closed || to->rd_shut)
+		err = to->sock.type == ABI_SOCK_DGRAM && to->closed ? -ECONNREFUSED : -EPIPE;
+	else if (to->sock.type == ABI_SOCK_DGRAM && to->peer != NULL && to->peer != from)
+		err = -EPERM;		/* it talks to someone else only */
+	else if (!has_room_locked(to))
+		err = -EAGAIN;
+	if (!err) {
+		list_push_back(&to->queue, &m->link);
+		to->queued += is_stream(&to->sock) ? m->len : m->len + 256;
+	}
+	mutex_unlock(&to->sock.mu);
+	if (!err)
+		waitq_wake(&to->sock.wq, POLLIN | POLLRDNORM);
+	return err;
+}
+
+int64_t
+unix_send(struct sock *sk, struct task *t, struct sock_send *s)
+{
+	struct unix_sock *u = unix_of(sk), *to = NULL;
+	uint64_t total = iob_left(s->data);
+	int64_t done = 0;
+	int err;
+
+	if (s->flags & ABI_MSG_OOB)
+		return -EOPNOTSUPP;
+	if (!is_stream(sk) && total > sk->sndbuf - 32)
+		return -EMSGSIZE;
+	err = find_destination(u, t, s, &to);
+	if (err)
+		return err;
+	do {
+		uint64_t len = is_stream(sk) ? min(iob_left(s->data), STREAM_CHUNK) : total;
+		struct unix_msg *m;
+
+		if (is_stream(sk) && len == 0)
+			break;
+		/* Asking first saves a copy that would be thrown away. */
+		if (!unix_can_send(to)) {
+			err = -EAGAIN;
+			break;
+		}
+		m = make_msg(s->data, len, &err);
+		if (m == NULL)
+			break;
+		if (s->scm != NULL && s->scm->has_cred)
+			m->scm.cred = s->scm->cred;
+		else
+			unix_ucred_of(t, &m->scm.cred);
+		m->scm.has_cred = true;
+		if (s->scm != NULL) {
+			m->scm.files = steal(&s->scm->files);
+			m->scm.nfiles = s->scm->nfiles;
+			s->scm->nfiles = 0;
+		}
+		if (sk->type == ABI_SOCK_DGRAM)
+			m->from = u->addr;
+		err = deliver(u, to, m);
+		if (err) {
+			if (s->scm != NULL) {
+				s->scm->files = steal(&m->scm.files);
+				s->scm->nfiles = m->scm.nfiles;
+				m->scm.nfiles = 0;
+			}
+			iob_revert(s->data, m->len);
+			unix_msg_free(m);
+			break;
+		}
+		done += (int64_t)len;
+	} while (is_stream(sk) && iob_left(s->data) > 0);
+	sock_put(&to->sock);
+	return done > 0 || !err ? done : err;
+}
+
+/* The end of input, as an errno: 0 for end of file. */
+static int64_t
+empty_result(struct unix_sock *u)
+{
+	if (u->sock.error) {
+		int err = -u->sock.error;
+
+		u->sock.error = 0;
+		return err;
+	}
+	if (u->rd_shut || (u->peer_gone && u->sock.type != ABI_SOCK_DGRAM))
+		return 0;
+	if (u->sock.type != ABI_SOCK_DGRAM && u->state != UNIX_CONNECTED)
+		return u->sock.type == ABI_SOCK_STREAM ? -EINVAL : -ENOTCONN;
+	return -EAGAIN;
+}
+
+static void
+after_read(struct unix_sock *u, bool datagram)
+{
+	struct unix_sock *peer;
+
+	mutex_lock(&u->sock.mu);
+	peer = u->peer ? unix_of(sock_get(&u->peer->sock)) : NULL;
+	mutex_unlock(&u->sock.mu);
+	if (peer != NULL) {
+		waitq_wake(&peer->sock.wq, POLLOUT | POLLWRNORM);
+		sock_put(&peer->sock);
+	}
+	if (datagram)
+		waitq_wake(&unix_space_wq, 0);
+}
+
+/* Gives the reader the message's ancillary data: moved, or for a peek counted again. */
+static int
+give_scm(struct unix_msg *m, struct scm *out, bool peek)
+{
+	out->cred = m->scm.cred;
+	out->has_cred = m->scm.has_cred;
+	if (m->scm.nfiles == 0)
+		return 0;
+	if (!peek) {
+		out->files = steal(&m->scm.files);
+		out->nfiles = m->scm.nfiles;
+		m->scm.nfiles = 0;
+		return 0;
+	}
+	out->files = mem_alloc(m->scm.nfiles * sizeof *out->files);
+	if (out->files == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < m->scm.nfiles; i++)
+		out->files[i] = file_get(m->scm.files[i]);
+	out->nfiles = m->scm.nfiles;
+	return 0;
+}
+
+/* One record: what does not fit is lost. */
+static int64_t
+recv_record(struct unix_sock *u, struct sock_recv *r)
+{
+	bool peek = r->flags & ABI_MSG_PEEK;
+	AUTO_FREE uint8_t *copy = NULL;
+	struct unix_msg *m;
+	uint64_t len, want;
+	int64_t n = 0;
+
+	mutex_lock(&u->sock.mu);
+	m = list_first(&u->queue, struct unix_msg, link);
+	if (m == NULL) {
+		n = empty_result(u);
+		mutex_unlock(&u->sock.mu);
+		return n;
+	}
+	len = m->len;
+	if (peek) {
+		copy = mem_alloc(len ? len : 1);
+		if (copy != NULL)
+			memcpy(copy, m->data, len);
+		if (r->scm != NULL)
+			n = give_scm(m, r->scm, true);
+		if (r->from != NULL)
+			*r->from = m->from;
+	} else {
+		list_remove(&m->link);
+		u->queued -= len + 256;
+	}
+	mutex_unlock(&u->sock.mu);
+	if (peek && (copy == NULL || n < 0))
+		return -ENOMEM;
+	want = min(len, iob_left(r->data));
+	if (want < len)
+		r->out_flags |= ABI_MSG_TRUNC;
+	n = want ? iob_put(r->data, peek ? copy : m->data, want) : 0;
+	if (!peek) {
+		if (r->scm != NULL && give_scm(m, r->scm, false) != 0)
+			n = -ENOMEM;
+		if (r->from != NULL)
+			*r->from = m->from;
+		unix_msg_free(m);
+		after_read(u, true);
+	}
+	if (n >= 0 && (r->flags & ABI_MSG_TRUNC))
+		return (int64_t)len;
+	return n;
+}
+
+static bool
+same_sender(const struct unix_sock *u, const struct unix_msg *a, const struct scm *first)
+{
+	return !u->sock.passcred || !first->has_cred || (a->scm.cred.pid == first->cred.pid &&
+	    a->scm.cred.uid == first->cred.uid && a->scm.cred.gid == first->cred.gid);
+}
+
+/* One reader of a stream at a time: the next one waits its turn as if there were nothing. */
+static bool
+reader_begin(struct unix_sock *u)
+{
+	bool mine;
+
+	mutex_lock(&u->sock.mu);
+	mine = !u->reading;
+	u->reading = true;
+	mutex_unlock(&u->sock.mu);
+	return mine;
+}
+
+static void
+reader_end(struct unix_sock *u)
+{
+	mutex_lock(&u->sock.mu);
+	u->reading = false;
+	mutex_unlock(&u->sock.mu);
+	waitq_wake(&u->sock.wq, POLLIN);
+}
+
+/* Bytes of a stream. Stops where ancillary data begins anew, so that it stays with its bytes. */
+static int64_t
+recv_stream(struct unix_sock *u, struct sock_recv *r)
+{
+	bool peek = r->flags & ABI_MSG_PEEK;
+	struct scm first = { 0 };
+	uint64_t skip = 0;		/* peeked so far */
+	int64_t done = 0;
+
+	if (!reader_begin(u))
+		return -EAGAIN;
+	for (;;) {
+		struct unix_msg *m, *next;
+		struct scm got = { 0 };
+		uint64_t at = skip, n;
+		int64_t moved;
+		bool had_files = false;
+
+		mutex_lock(&u->sock.mu);
+		for (m = list_first(&u->queue, struct unix_msg, link); m != NULL && peek && at >= m->len - m->off; m = next) {
+			at -= m->len - m->off;
+			next = m->link.next == &u->queue ? NULL : list_entry(m->link.next, struct unix_msg, link);
+		}
+		if (m == NULL || (done > 0 && (m->scm.nfiles > 0 || !same_sender(u, m, &first)))) {
+			int64_t end = m == NULL && done == 0 ? empty_result(u) : 0;
+
+			mutex_unlock(&u->sock.mu);
+			if (done == 0 && m == NULL)
+				done = end;
+			break;
+		}
+		if (iob_left(r->data) == 0) {
+			mutex_unlock(&u->sock.mu);
+			break;
+		}
+		if (done == 0) {
+			first.cred = m->scm.cred;
+			first.has_cred = m->scm.has_cred;
+		}
+		had_files = m->scm.nfiles > 0;
+		if (give_scm(m, &got, peek) != 0) {
+			mutex_unlock(&u->sock.mu);
+			done = done ? done : -ENOMEM;
+			break;
+		}
+		n = min(m->len - m->off - at, iob_left(r->data));
+		mutex_unlock(&u->sock.mu);
+		/* Only the reader takes pieces off the queue, so m stays. */
+		moved = iob_put(r->data, m->data + m->off + at, n);
+		if (moved > 0 && !peek) {
+			struct unix_msg *gone = NULL;
+
+			mutex_lock(&u->sock.mu);
+			m->off += (uint64_t)moved;
+			u->queued -= (uint64_t)moved;
+			if (m->off == m->len) {
+				list_remove(&m->link);
+				gone = m;
+			}
+			mutex_unlock(&u->sock.mu);
+			unix_msg_free(gone);
+		}
+		if (r->scm != NULL && (had_files || done == 0)) {
+			scm_fini(r->scm);
+			*r->scm = got;
+		} else {
+			scm_fini(&got);
+		}
+		if (moved < 0) {
+			done = done ? done : moved;
+			break;
+		}
+		done += moved;
+		skip += (uint64_t)moved;
+		if ((uint64_t)moved < n || had_files)
+			break;
+	}
+	reader_end(u);
+	if (done > 0 && !peek)
+		after_read(u, false);
+	return done;
+}
+
+int64_t
+unix_recv(struct sock *sk, struct task *t, struct sock_recv *r)
+{
+	(void)t;
+	if (r->flags & ABI_MSG_OOB)
+		return -EOPNOTSUPP;
+	if (r->from != NULL)
+		r->from->len = 0;
+	return is_stream(sk) ? recv_stream(unix_of(sk), r) : recv_record(unix_of(sk), r);
+}
