@@ -538,10 +538,10 @@ sys_recvmmsg(struct task *t, int32_t fd, gaddr_t msgvec, uint32_t vlen, uint32_t
 
 		if (copy_in(t, &ts, timeout, sizeof ts) != 0)
 			return -EFAULT;
-		if (ts.sec < 0 || ts.nsec < 0 || ts.nsec >= (int64_t)NSEC_PER_SEC)
+		if (ts.tv_sec < 0 || ts.tv_nsec < 0 || ts.tv_nsec >= (int64_t)NSEC_PER_SEC)
 			return -EINVAL;
 		deadline = host_clock_ns(CLOCK_MONOTONIC) +
-		    (uint64_t)min(ts.sec, (int64_t)1000000000) * NSEC_PER_SEC + (uint64_t)ts.nsec;
+		    (uint64_t)min(ts.tv_sec, (int64_t)1000000000) * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
 	}
 	err = sock_get_fd(t, fd, &f, &sk);
 	if (err)
@@ -574,10 +574,19 @@ get_timeo(struct task *t, gaddr_t val, int32_t len, uint64_t *ns)
 		return -EINVAL;
 	if (copy_in(t, &tv, val, sizeof tv) != 0)
 		return -EFAULT;
-	if (tv.usec < 0 || tv.usec >= 1000000)
+	if (tv.tv_usec < 0 || tv.tv_usec >= 1000000)
 		return -EDOM;
-	*ns = tv.sec < 0 ? 1 : (uint64_t)min(tv.sec, (int64_t)1000000000) * NSEC_PER_SEC + (uint64_t)tv.usec * 1000;
+	*ns = tv.tv_sec < 0 ? 1 : (uint64_t)min(tv.tv_sec, (int64_t)1000000000) * NSEC_PER_SEC + (uint64_t)tv.tv_usec * 1000;
 	return 0;
+}
+
+/* The kernel doubles what is asked for, to pay for its own structures. */
+static uint32_t
+buf_size(int32_t v, uint32_t least)
+{
+	uint32_t n = v < 0 || (uint32_t)v > SOCK_BUF_DEFAULT ? SOCK_BUF_DEFAULT : (uint32_t)v;
+
+	return max(n * 2, least);
 }
 
 static int
@@ -593,9 +602,8 @@ set_int_option(struct task *t, struct sock *sk, int32_t optname, int32_t v)
 	case SO_PASSCRED: sk->passcred = v != 0; break;
 	case SO_PRIORITY: sk->priority = v; break;
 	case SO_RCVLOWAT: sk->rcvlowat = v < 0 ? INT32_MAX : v ? v : 1; break;
-	/* The kernel doubles what is asked for, to pay for its own structures. */
-	case SO_SNDBUF: case SO_SNDBUFFORCE: sk->sndbuf = max(4608U, (uint32_t)min((uint32_t)v, SOCK_BUF_DEFAULT) * 2); break;
-	case SO_RCVBUF: case SO_RCVBUFFORCE: sk->rcvbuf = max(2304U, (uint32_t)min((uint32_t)v, SOCK_BUF_DEFAULT) * 2); break;
+	case SO_SNDBUF: case SO_SNDBUFFORCE: sk->sndbuf = buf_size(v, 4608); break;
+	case SO_RCVBUF: case SO_RCVBUFFORCE: sk->rcvbuf = buf_size(v, 2304); break;
 	default: err = -ENOPROTOOPT;
 	}
 	mutex_unlock(&sk->mu);
@@ -716,8 +724,8 @@ sys_getsockopt(struct task *t, int32_t fd, int32_t level, int32_t optname, gaddr
 		mutex_lock(&sk->mu);
 		ns = optname == SO_RCVTIMEO ? sk->rcvtimeo_ns : sk->sndtimeo_ns;
 		mutex_unlock(&sk->mu);
-		val.tv.sec = (int64_t)(ns / NSEC_PER_SEC);
-		val.tv.usec = (int64_t)(ns % NSEC_PER_SEC / 1000);
+		val.tv.tv_sec = (int64_t)(ns / NSEC_PER_SEC);
+		val.tv.tv_usec = (int64_t)(ns % NSEC_PER_SEC / 1000);
 		size = sizeof val.tv;
 		break;
 	case SO_PEERCRED:
