@@ -1,5 +1,141 @@
-/* space: what systrap.c and ptrace.c share with space.c; private to platform/. */
+/*
+ * space: what systrap.c and ptrace.c share with space.c; private to platform/.
+ *
+ * The control file is one memfd that the sentry maps whole: a slot of command and result
+ * pages per space, then a set of context pages per guest thread.  A slot is used again
+ * only when the process that could write it is known to be dead (its pidfd says so), and
+ * its pages are given back to the host before, so that nobody reads another's registers.
+ *
+ * Life of a space: spawned (its stub hands over two descriptors), live, dead (the stub is
+ * gone, noticed by anyone), freed by its owner (killed, then on the dying list until the
+ * host has confirmed), struct and slots released.
+ */
 #ifndef PLATFORM_SPACE_H
 #define PLATFORM_SPACE_H
-/* Filled in by the platform's author. */
+
+#include "base/kmem.h"
+#include "base/list.h"
+#include "base/lock.h"
+#include "platform/platform.h"
+#include "platform/stub/stub.h"
+
+#define MAX_SPACES	16384u
+#define MAX_CTXS	32768u
+#define CTL_CTX_OFF	((uint64_t)MAX_SPACES * STUB_SLOT_STRIDE)
+#define CTL_SIZE	(CTL_CTX_OFF + (uint64_t)MAX_CTXS * STUB_CTX_SIZE)
+#define FP_MAX		12288u
+
+struct space {
+	struct mutex	mu;		/* RANK_space: one batch in flight */
+	unsigned	slot;		/* [I] */
+	uint64_t	id;		/* [I] what its first message carries */
+	struct stub_cmd	*cmd;		/* [I] */
+	struct stub_res	*res;		/* [I] */
+	uint32_t	seq;		/* [m] */
+	int		pid;		/* [I] once spawned */
+	int		memfd, pidfd;	/* [zygote] until both are here, then [I] */
+	_Atomic bool	dead;
+	_Atomic bool	watched;	/* the reaper polls its pidfd */
+	unsigned	nidx;		/* [m] context sets ever mapped */
+	unsigned	nparked;	/* [m] */
+	struct list	parked;		/* [m] contexts without owner whose thread waits */
+	struct list	leaving;	/* [m] contexts whose thread was told to exit */
+	struct list	ctxs;		/* [zygote] all contexts with an owner */
+	struct list	node;		/* [zygote] live or dying */
+};
+
+struct ctx {
+	struct space	*s;		/* [I] */
+	unsigned	slot, idx;	/* [I] in the control file; in the space */
+	int		tid;		/* [I] */
+	uint64_t	va;		/* [I] of the context set in the stub */
+	char		*base;		/* [I] the same here */
+	struct stub_ctx	*sh;		/* [I] its header, shared with a hostile guest */
+	uint64_t	uc;		/* [t] checked offset of the frame's ucontext */
+	_Atomic uint32_t kick;		/* a kick not yet reported */
+	_Atomic bool	running;	/* the guest may be running: a kick needs a signal */
+	int		spin_here, spin_there; /* [t] did waiting awake pay off lately? */
+	unsigned	tries;		/* [t] */
+	bool		told_to_spin;	/* [t] the stub, at its last start */
+	struct list	node;		/* ctxs, parked or leaving */
+	/* ptrace only */
+	bool		attached, started; /* [t] */
+	struct abi_regs	shown;		/* [t] registers as the host has them now */
+};
+
+struct ctx_ops {
+	int	(*attach)(struct ctx *c);	/* after the thread has stopped for the first time */
+	void	(*run)(struct ctx *c, struct abi_regs *regs, struct stop *stop);
+	void	(*detach)(struct ctx *c);	/* before the thread is parked or told to exit */
+	int	(*get_fp)(struct ctx *c, void *buf);
+	int	(*set_fp)(struct ctx *c, const void *buf);
+	int	(*cas32)(struct ctx *c, uint64_t va, uint32_t old, uint32_t new, uint32_t *seen);
+	bool	may_park;
+};
+extern const struct ctx_ops systrap_ops, ptrace_ops;
+
+/* The platform's state: one per sentry. */
+struct platform {
+	struct mutex	mu;		/* RANK_zygote */
+	const struct ctx_ops *ops;	/* [I] */
+	bool		ptrace;		/* [I] */
+	int		ctl, sock;	/* [I] control file; the end that stubs send to */
+	int		poke[2];	/* [I] wakes the reaper */
+	char		*ctl_base;	/* [I] */
+	unsigned	ncpu;		/* [I] */
+	unsigned	spins_per_us;	/* [I] */
+	struct space	*zygote;	/* [I] */
+	struct space	*pending;	/* [zygote->mu] forked from the zygote, for the next space_new */
+	struct space	*by_slot[MAX_SPACES]; /* [mu] */
+	uint16_t	free_spaces[MAX_SPACES], free_ctxs[MAX_CTXS]; /* [mu] stacks of used slots */
+	unsigned	nfree_spaces, nfree_ctxs, next_space, next_ctx; /* [mu] */
+	uint64_t	next_id;	/* [mu] */
+	struct list	live, dying;	/* [mu] */
+	bool		reaper_runs;	/* [mu] */
+	bool		stale_donation;	/* [mu] a descriptor that nobody received is on the socket */
+	_Atomic int	nrun;		/* guest threads handed to their stubs */
+	struct {
+		_Atomic uint64_t syscalls, faults, kicks, spins_paid, sleeps, map_batches, map_cmds, spaces_made, forks;
+	} stats;
+};
+extern struct platform plat;
+
+#define stat_inc(f)	atomic_fetch_add_explicit(&plat.stats.f, 1, memory_order_relaxed)
+
+static inline void
+cpu_relax(void)
+{
+	__builtin_ia32_pause();
+}
+
+/* zygote.c */
+int zygote_start(const struct platform_conf *conf, unsigned slot, const char **why) MUST_CHECK;
+
+/* space.c */
+int space_alloc(struct space **out) MUST_CHECK;		/* a slot and a struct; no process */
+/* Waits for a new stub's descriptors. */
+int space_arrive(struct space *s) MUST_CHECK;
+/* Runs the n entries that the caller has filled in; -errno of the first that failed (its index in *at), -ESRCH. */
+int space_batch(struct space *s, unsigned n, unsigned *at) MUST_CHECK;
+void space_kill(struct space *s);
+void space_release_locked(struct space *s);
+
+/* systrap.c: the frame that the handler has announced lies inside the context set. */
+int frame_find(struct ctx *c) MUST_CHECK;
+
+/* ctx.c */
+void ctx_release_locked(struct ctx *c);			/* its slot and struct; plat.mu held */
+
+/* reaper.c: learns of the end of stubs. */
+bool space_is_gone(struct space *s);			/* asks the host */
+void space_watch(struct space *s);			/* from now on its end wakes whoever waits for it */
+void space_set_dead_locked(struct space *s);		/* plat.mu held */
+void reap_dying_locked(void);
+
+/* fp.c */
+int fp_probe(void) MUST_CHECK;
+void fp_clean(void *image);
+int fp_check(const void *image) MUST_CHECK;
+void fp_seal(void *image);		/* writes the words that only the host may choose */
+
 #endif

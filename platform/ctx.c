@@ -1,0 +1,403 @@
+/*
+ * ctx: guest threads, as far as systrap and ptrace agree; boot; counters.
+ *
+ * A thread is cloned by the space's mapper on its context set and stops at once in the
+ * stub's handler, so that its registers have a place.  A thread that its owner gives up
+ * is parked for the next ctx_new of the space, or told to exit.
+ */
+#include <signal.h>
+#include <string.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/hostcall.h"
+#include "base/log.h"
+#include "platform/space.h"
+
+#define FIRST_STOP_NS	(5 * NSEC_PER_SEC)
+#define PARKED_MAX	4
+#define HWCAP2_FSGSBASE	2
+
+KMEM_CACHE(ctx);
+
+const char *platform_name = "none";
+
+/* ---- threads ------------------------------------------------------------- */
+
+void
+ctx_release_locked(struct ctx *c)
+{
+	mutex_assert_held(&plat.mu);
+	/* Registers of a guest must not be left for the next one that gets this slot. */
+	host_madvise(c->base, STUB_CTX_SIZE, MADV_REMOVE);
+	plat.free_ctxs[plat.nfree_ctxs++] = (uint16_t)c->slot;
+	obj_free(ctx, c);
+}
+
+/* A context whose set is not mapped in the stub yet. */
+static struct ctx *
+ctx_alloc(struct space *s)
+{
+	struct ctx *c = NULL;
+	bool ok = true;
+
+	if (s->nidx == STUB_CTX_MAX || (c = obj_new(ctx)) == NULL)
+		return NULL;
+	mutex_lock(&plat.mu);
+	if (plat.nfree_ctxs > 0)
+		c->slot = plat.free_ctxs[--plat.nfree_ctxs];
+	else if (plat.next_ctx < MAX_CTXS)
+		c->slot = plat.next_ctx++;
+	else
+		ok = false;
+	mutex_unlock(&plat.mu);
+	if (!ok) {
+		obj_free(ctx, c);
+		return NULL;
+	}
+	c->s = s;
+	c->idx = s->nidx++;
+	c->va = STUB_CTX + (uint64_t)c->idx * STUB_CTX_SIZE;
+	c->base = plat.ctl_base + CTL_CTX_OFF + (uint64_t)c->slot * STUB_CTX_SIZE;
+	c->sh = (struct stub_ctx *)(void *)(c->base + STUB_CTX_SIZE - CTX_HDR);
+	list_init(&c->node);
+	return c;
+}
+
+/* A context of s whose thread has exited, its set still mapped there. */
+static struct ctx *
+ctx_left(struct space *s)
+{
+	struct ctx *c;
+
+	list_for_each(c, &s->leaving, node) {
+		if (atomic_load(&c->sh->state) == ST_DEAD) {
+			list_remove(&c->node);
+			return c;
+		}
+	}
+	return NULL;
+}
+
+/* Makes the thread and waits for its first stop. */
+static int
+thread_start(struct ctx *c, bool mapped)
+{
+	const uint64_t hdr = c->va + STUB_CTX_SIZE - CTX_HDR;
+	struct space *s = c->s;
+	uint64_t deadline = host_clock_ns(CLOCK_MONOTONIC) + FIRST_STOP_NS;
+	unsigned n = 0, at;
+	int err;
+
+	if (!mapped) {
+		s->cmd->ent[n++] = (struct stub_ent){ .op = MOP_CALL, .nr = SYS_mmap, .args = { c->va, STUB_CTX_SIZE,
+		    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, STUB_FD_CTL,
+		    CTL_CTX_OFF + (uint64_t)c->slot * STUB_CTX_SIZE } };
+		s->cmd->ent[n++] = (struct stub_ent){ .op = MOP_CALL, .nr = SYS_madvise,
+		    .args = { c->va, STUB_CTX_SIZE, MADV_DONTFORK } };
+	}
+	/* Stack, exit word, then the stack_t that the thread gives to sigaltstack. */
+	s->cmd->ent[n++] = (struct stub_ent){ .op = MOP_THREAD,
+	    .args = { hdr, hdr, c->va, 0, STUB_CTX_SIZE - CTX_HDR } };
+	atomic_store(&c->sh->spin, 0);
+	atomic_store(&c->sh->state, ST_RUN_SLEEP);
+	err = space_batch(s, n, &at);
+	if (err)
+		return err;
+	c->tid = (int)atomic_load(&s->res->val);
+	while (atomic_load(&c->sh->state) == ST_RUN_SLEEP) {
+		if (host_futex_wait(&c->sh->state, ST_RUN_SLEEP, deadline, true) == -ETIMEDOUT)
+			return -EAGAIN;
+	}
+	return c->tid > 1 ? 0 : -EAGAIN;
+}
+
+static int
+ctx_start(struct space *s, struct ctx **out)
+{
+	struct ctx *c = NULL;
+	bool mapped = true;
+	int err;
+
+	mutex_assert_held(&s->mu);
+	if (atomic_load(&s->dead))
+		return -ESRCH;
+	if (!list_empty(&s->parked)) {
+		c = list_first(&s->parked, struct ctx, node);
+		list_remove(&c->node);
+		s->nparked--;
+		*out = c;
+		return 0;
+	}
+	c = ctx_left(s);
+	if (c == NULL) {
+		mapped = false;
+		c = ctx_alloc(s);
+	}
+	if (c == NULL)
+		return -EAGAIN;
+	err = thread_start(c, mapped);
+	if (err == 0)
+		err = frame_find(c);
+	if (err) {
+		/* Whatever state that thread is in, its set is not used again before the space ends. */
+		list_push_back(&s->leaving, &c->node);
+		return err;
+	}
+	*out = c;
+	return 0;
+}
+
+int
+ctx_new(struct space *s, struct ctx **out)
+{
+	struct ctx *c = NULL;
+	int err;
+
+	mutex_lock(&s->mu);
+	err = ctx_start(s, &c);
+	mutex_unlock(&s->mu);
+	if (err)
+		return err;
+	atomic_store(&c->kick, 0);
+	c->spin_here = c->spin_there = 1;
+	err = plat.ops->attach(c);
+	mutex_lock(&plat.mu);
+	list_push_back(&s->ctxs, &c->node);
+	mutex_unlock(&plat.mu);
+	if (err) {
+		ctx_free(c);
+		return err;
+	}
+	ctx_reset_fp(c);
+	*out = c;
+	return 0;
+}
+
+void
+ctx_free(struct ctx *c)
+{
+	struct space *s = c->s;
+	bool dead = atomic_load(&s->dead);
+
+	plat.ops->detach(c);
+	mutex_lock(&s->mu);
+	mutex_lock(&plat.mu);
+	list_remove(&c->node);
+	mutex_unlock(&plat.mu);
+	if (!dead && plat.ops->may_park && s->nparked < PARKED_MAX) {
+		s->nparked++;
+		list_push_back(&s->parked, &c->node);
+	} else {
+		list_push_back(&s->leaving, &c->node);
+		atomic_store(&c->sh->op, COP_EXIT);
+		if (!dead && atomic_exchange(&c->sh->state, ST_RUN) != ST_STOP)
+			host_futex_wake(&c->sh->state, 1, true);
+	}
+	mutex_unlock(&s->mu);
+}
+
+void
+ctx_run(struct ctx *c, struct abi_regs *regs, struct stop *stop)
+{
+	plat.ops->run(c, regs, stop);
+	switch (stop->kind) {
+	case STOP_SYSCALL:
+		stat_inc(syscalls);
+		break;
+	case STOP_FAULT:
+		stat_inc(faults);
+		break;
+	case STOP_KICK:
+		stat_inc(kicks);
+		break;
+	case STOP_DEAD:
+		break;
+	}
+}
+
+/*
+ * The flag is up before we look whether the guest runs, and ctx_run looks at the flag after
+ * it said that it does: one of the two sees the other.  A signal that finds the guest
+ * already stopped is delivered when it goes on, and ignored then.
+ */
+void
+ctx_kick(struct ctx *c)
+{
+	atomic_store(&c->kick, 1);
+	if (!atomic_load(&c->running))
+		return;
+	host_tgkill(c->s->pid, c->tid, STUB_SIGKICK);
+	/* Whoever sleeps for it now counts the time that the answer takes. */
+	if (!plat.ptrace)
+		host_futex_wake(&c->sh->state, INT32_MAX, true);
+}
+
+int
+ctx_get_fp(struct ctx *c, void *buf)
+{
+	int err = plat.ops->get_fp(c, buf);
+
+	if (err == 0)
+		fp_seal(buf);
+	return err;
+}
+
+int
+ctx_set_fp(struct ctx *c, const void *buf)
+{
+	char image[FP_MAX];
+	int err = fp_check(buf);
+
+	if (err)
+		return err;
+	memcpy(image, buf, platform_fp_size);
+	fp_seal(image);
+	return plat.ops->set_fp(c, image);
+}
+
+void
+ctx_reset_fp(struct ctx *c)
+{
+	char image[FP_MAX];
+
+	fp_clean(image);
+	/* Fails only for a guest that is dead or ruined its frame: the next run tells. */
+	(void)!plat.ops->set_fp(c, image);
+}
+
+int
+ctx_cas32(struct ctx *c, uint64_t va, uint32_t old, uint32_t new, uint32_t *seen)
+{
+	if (va > GUEST_TOP - 4 || (va & 3) != 0)
+		return -EFAULT;
+	return plat.ops->cas32(c, va, old, new, seen);
+}
+
+/* ---- boot ---------------------------------------------------------------- */
+
+/* How many turns of a waiting loop make a microsecond. */
+static void
+calibrate(void)
+{
+	cpu_set_t set;
+	uint64_t t0, t1, per_us;
+	_Atomic uint32_t word = 0;
+
+	plat.ncpu = sched_getaffinity(0, sizeof set, &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
+	t0 = host_clock_ns(CLOCK_MONOTONIC);
+	for (unsigned i = 0; i < 20000 && atomic_load_explicit(&word, memory_order_acquire) == 0; i++)
+		cpu_relax();
+	t1 = host_clock_ns(CLOCK_MONOTONIC);
+	per_us = t1 > t0 ? 20000 * 1000ULL / (t1 - t0) : 0;
+	plat.spins_per_us = (unsigned)min(per_us, 2000ULL) + 1;
+}
+
+static int
+make_control_file(const char **why)
+{
+	void *base;
+	int err;
+
+	*why = "the control file cannot be made";
+	plat.ctl = memfd_create("control", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (plat.ctl < 0)
+		return -ENFILE;
+	if (ftruncate(plat.ctl, (off_t)CTL_SIZE) != 0 ||
+	    fcntl(plat.ctl, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) != 0)
+		return -ENOMEM;
+	err = host_mmap(NULL, CTL_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, plat.ctl, 0, &base);
+	if (err)
+		return err;
+	plat.ctl_base = base;
+	if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, plat.poke) != 0)
+		return -ENFILE;
+	return 0;
+}
+
+static int
+choose(const char *name, const char **why)
+{
+	if (strcmp(name, "ptrace") == 0) {
+		plat.ops = &ptrace_ops;
+		plat.ptrace = true;
+		platform_name = "ptrace";
+		return 0;
+	}
+	*why = "no such platform: systrap and ptrace are known";
+	if (strcmp(name, "systrap") != 0)
+		return -EINVAL;
+	*why = "this processor or host has no FSGSBASE: use ptrace";
+	if (!(getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE))
+		return -EOPNOTSUPP;
+	plat.ops = &systrap_ops;
+	platform_name = "systrap";
+	return 0;
+}
+
+int
+platform_boot(const struct platform_conf *conf, const char **why)
+{
+	struct sigaction ign;
+	int err = choose(conf->name, why);
+
+	if (err)
+		return err;
+	calibrate();
+	list_init(&plat.live);
+	list_init(&plat.dying);
+	*why = "this host's signal frames have no XSAVE image";
+	err = fp_probe();
+	if (!err)
+		err = make_control_file(why);
+	if (err)
+		return err;
+	/* All stubs are children of this process; nobody waits for them. */
+	memset(&ign, 0, sizeof ign);
+	ign.sa_handler = SIG_IGN;
+	(void)sigaction(SIGCHLD, &ign, NULL);
+	err = space_alloc(&plat.zygote);
+	if (err) {
+		*why = "out of memory";
+		return err;
+	}
+	err = zygote_start(conf, plat.zygote->slot, why);
+	host_close(conf->proc_dirfd);
+	if (err)
+		return err;
+	err = space_arrive(plat.zygote);
+	if (err)
+		*why = "the zygote did not come up: seccomp, memfd or /proc missing on this host?";
+	return err;
+}
+
+void
+platform_shutdown(void)
+{
+	struct space *s;
+
+	mutex_lock(&plat.mu);
+	list_for_each(s, &plat.live, node)
+		space_kill(s);
+	mutex_unlock(&plat.mu);
+}
+
+void
+platform_get_stats(struct platform_stats *out)
+{
+	out->syscalls = atomic_load(&plat.stats.syscalls);
+	out->faults = atomic_load(&plat.stats.faults);
+	out->kicks = atomic_load(&plat.stats.kicks);
+	out->spins_paid = atomic_load(&plat.stats.spins_paid);
+	out->sleeps = atomic_load(&plat.stats.sleeps);
+	out->map_batches = atomic_load(&plat.stats.map_batches);
+	out->map_cmds = atomic_load(&plat.stats.map_cmds);
+	out->spaces_made = atomic_load(&plat.stats.spaces_made);
+	out->forks = atomic_load(&plat.stats.forks);
+}

@@ -1,0 +1,641 @@
+/*
+ * space: the stubs, their mappers, and the way to guest memory; see space.h.
+ *
+ * A batch is written to the space's command pages and announced by its number; the mapper
+ * answers with that number on the result page.  Descriptors for file mappings travel over
+ * one socket that all mappers share, so a batch with a donation holds plat.mu from the
+ * send until the mapper is done with it, and carries at most one.
+ */
+#include "platform/space.h"
+
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include "base/hostcall.h"
+#include "base/log.h"
+
+#define SPIN_US		20		/* for a mapper, before sleeping */
+#define BIRTH_NS	(10 * NSEC_PER_SEC)
+#define PROT_ALL	(PROT_READ | PROT_WRITE | PROT_EXEC)
+
+struct platform plat = { .mu = MUTEX_INIT(RANK_zygote), .ctl = -1, .sock = -1 };
+
+KMEM_CACHE(space);
+
+/* ---- slots --------------------------------------------------------------- */
+
+static void *
+slot_mem(unsigned slot)
+{
+	return plat.ctl_base + (uint64_t)slot * STUB_SLOT_STRIDE;
+}
+
+int
+space_alloc(struct space **out)
+{
+	struct space *s = obj_new(space);
+	int err = 0;
+
+	if (s == NULL)
+		return -ENOMEM;
+	mutex_init(&s->mu, RANK_space);
+	list_init(&s->parked);
+	list_init(&s->leaving);
+	list_init(&s->ctxs);
+	list_init(&s->node);
+	s->memfd = s->pidfd = -1;
+	mutex_lock(&plat.mu);
+	reap_dying_locked();
+	if (plat.nfree_spaces > 0)
+		s->slot = plat.free_spaces[--plat.nfree_spaces];
+	else if (plat.next_space < MAX_SPACES)
+		s->slot = plat.next_space++;
+	else
+		err = -EAGAIN;
+	if (!err) {
+		s->id = ++plat.next_id << 16 | s->slot;
+		plat.by_slot[s->slot] = s;
+		list_push_back(&plat.live, &s->node);
+	}
+	mutex_unlock(&plat.mu);
+	if (err) {
+		obj_free(space, s);
+		return err;
+	}
+	s->cmd = slot_mem(s->slot);
+	s->res = (struct stub_res *)((char *)s->cmd + STUB_CMD_SIZE);
+	s->seq = 1;
+	s->cmd->id = s->id;
+	s->cmd->count = 0;
+	s->cmd->spin = 0;
+	atomic_store(&s->cmd->waiting, 0);
+	atomic_store(&s->res->seq, 0);
+	atomic_store(&s->cmd->seq, 1);
+	stat_inc(spaces_made);
+	*out = s;
+	return 0;
+}
+
+/* ---- batches ------------------------------------------------------------- */
+
+/* 0 when the stub has carried batch seq out; -ESRCH when it is gone or, before deadline_ns, never came to life. */
+static int
+batch_wait(struct space *s, uint32_t seq, uint64_t deadline_ns)
+{
+	unsigned spins = plat.ncpu > 1 ? SPIN_US * plat.spins_per_us : 0;
+	int err = 0;
+
+	while (atomic_load_explicit(&s->res->seq, memory_order_acquire) != seq && spins-- > 0)
+		cpu_relax();
+	if (atomic_load_explicit(&s->res->seq, memory_order_acquire) == seq)
+		return 0;
+	atomic_store(&s->cmd->waiting, 1);
+	for (;;) {
+		uint32_t v = atomic_load(&s->res->seq);
+		uint64_t now;
+
+		if (v == seq)
+			break;
+		now = host_clock_ns(CLOCK_MONOTONIC);
+		if (host_futex_wait(&s->res->seq, v, now + NSEC_PER_SEC / 2, true) != -ETIMEDOUT)
+			continue;
+		if (s->pidfd >= 0 ? space_is_gone(s) : now > deadline_ns) {
+			err = -ESRCH;
+			break;
+		}
+	}
+	atomic_store(&s->cmd->waiting, 0);
+	return err;
+}
+
+static void
+batch_start(struct space *s, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		s->cmd->ent[i].idx = i;
+	s->cmd->count = n;
+	atomic_store(&s->res->err, 0);
+	s->seq++;
+	atomic_store(&s->cmd->seq, s->seq);
+	host_futex_wake(&s->cmd->seq, 1, true);
+}
+
+static int
+batch_finish(struct space *s, unsigned n, unsigned *at)
+{
+	uint32_t e;
+	int err = batch_wait(s, s->seq, UINT64_MAX);
+
+	*at = 0;
+	if (err) {
+		mutex_lock(&plat.mu);
+		space_set_dead_locked(s);
+		mutex_unlock(&plat.mu);
+		return err;
+	}
+	e = atomic_load(&s->res->err) & 0xff;
+	*at = e != 0 ? min(atomic_load(&s->res->idx), n - 1) : n;
+	return -(int)e;
+}
+
+int
+space_batch(struct space *s, unsigned n, unsigned *at)
+{
+	mutex_assert_held(&s->mu);
+	*at = 0;
+	if (atomic_load(&s->dead))
+		return -ESRCH;
+	batch_start(s, n);
+	return batch_finish(s, n, at);
+}
+
+/* ---- birth and death ----------------------------------------------------- */
+
+static void
+take_message_locked(uint64_t id, int memfd, int pidfd)
+{
+	struct space *s = plat.by_slot[id & (MAX_SPACES - 1)];
+
+	if (s != NULL && s->id == id && s->memfd < 0) {
+		s->memfd = memfd;
+		s->pidfd = pidfd;
+		return;
+	}
+	host_close(memfd);
+	host_close(pidfd);
+}
+
+/* Takes in what new stubs have sent; never waits. */
+static void
+collect_locked(void)
+{
+	for (;;) {
+		union {
+			struct cmsghdr h;
+			char buf[CMSG_SPACE(2 * sizeof(int))];
+		} ctl;
+		uint64_t id = 0;
+		struct iovec iov = { &id, sizeof id };
+		struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &ctl, .msg_controllen = sizeof ctl };
+		int64_t n = host_recvmsg(plat.sock, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+		int fds[2];
+
+		if (n == -EINTR)
+			continue;
+		if (n != sizeof id)
+			return;
+		if (m.msg_controllen < CMSG_LEN(sizeof fds) || ctl.h.cmsg_type != SCM_RIGHTS ||
+		    ctl.h.cmsg_len != CMSG_LEN(sizeof fds)) {
+			log_warn("platform", "a stub's message came without descriptors");
+			continue;
+		}
+		memcpy(fds, CMSG_DATA(&ctl.h), sizeof fds);
+		take_message_locked(id, fds[0], fds[1]);
+	}
+}
+
+int
+space_arrive(struct space *s)
+{
+	int err = batch_wait(s, 1, host_clock_ns(CLOCK_MONOTONIC) + BIRTH_NS);
+
+	mutex_lock(&plat.mu);
+	if (s->memfd < 0)
+		collect_locked();
+	if (s->memfd < 0)
+		err = -EAGAIN;
+	mutex_unlock(&plat.mu);
+	return err;
+}
+
+/* Asks from's mapper for a copy of its process; the answer is still to come. */
+static int
+fork_start(struct space *from, struct space **out)
+{
+	struct space *s;
+	int err;
+
+	if (atomic_load(&from->dead))
+		return -ESRCH;
+	err = space_alloc(&s);
+	if (err)
+		return err;
+	from->cmd->ent[0] = (struct stub_ent){ .op = MOP_FORK, .args = { (uint64_t)s->slot * STUB_SLOT_STRIDE } };
+	batch_start(from, 1);
+	*out = s;
+	return 0;
+}
+
+/* Reads the mapper's answer: s->pid becomes its process, or -1. */
+static void
+fork_note(struct space *from, struct space *s)
+{
+	uint32_t pid = atomic_load(&from->res->val);
+
+	if (s->pid == 0)
+		s->pid = atomic_load(&from->res->err) == 0 && pid > 1 && pid < INT32_MAX ? (int)pid : -1;
+}
+
+static int
+fork_finish(struct space *from, struct space *s)
+{
+	unsigned at;
+	int err = batch_finish(from, 1, &at);
+
+	if (err != -ESRCH)
+		fork_note(from, s);
+	if (s->pid > 1)
+		return 0;
+	return err != 0 ? err : -EAGAIN;
+}
+
+/* Waits for s to hand its descriptors over; a stub that fails to is given up. */
+static int
+spawn_end(struct space *s, int err, struct space **out)
+{
+	if (err == 0)
+		err = space_arrive(s);
+	if (err) {
+		space_free(s);
+		return err == -ESRCH ? -EAGAIN : err;
+	}
+	*out = s;
+	return 0;
+}
+
+int
+space_new(struct space **out)
+{
+	struct space *z = plat.zygote, *s = NULL;
+	int err = 0;
+
+	mutex_lock(&z->mu);
+	s = plat.pending;
+	plat.pending = NULL;
+	if (s == NULL)
+		err = fork_start(z, &s);
+	if (err == 0)
+		err = fork_finish(z, s);
+	/* One ahead: the zygote makes it while this one is being filled. */
+	if (err == 0 && fork_start(z, &plat.pending) != 0)
+		plat.pending = NULL;
+	mutex_unlock(&z->mu);
+	if (s == NULL)
+		return err;
+	return spawn_end(s, err, out);
+}
+
+int
+space_fork(struct space *parent, struct space **out)
+{
+	struct space *s = NULL;
+	int err;
+
+	mutex_lock(&parent->mu);
+	err = fork_start(parent, &s);
+	if (err == 0)
+		err = fork_finish(parent, s);
+	mutex_unlock(&parent->mu);
+	if (s == NULL)
+		return err;
+	stat_inc(forks);
+	return spawn_end(s, err, out);
+}
+
+void
+space_kill(struct space *s)
+{
+	/* The number is the stub's own until its pidfd says that it is gone. */
+	if (s->pid > 1 && !space_is_gone(s))
+		host_tgkill(s->pid, s->pid, SIGKILL);
+}
+
+static void
+contexts_release_locked(struct list *l)
+{
+	struct ctx *c, *n;
+
+	list_for_each_safe(c, n, l, node) {
+		list_remove(&c->node);
+		ctx_release_locked(c);
+	}
+}
+
+/* Slots, descriptors and the struct of a space whose stub is certainly dead. */
+void
+space_release_locked(struct space *s)
+{
+	contexts_release_locked(&s->parked);
+	contexts_release_locked(&s->leaving);
+	list_remove(&s->node);
+	if (s->memfd >= 0)
+		host_close(s->memfd);
+	if (s->pidfd >= 0)
+		host_close(s->pidfd);
+	plat.by_slot[s->slot] = NULL;
+	plat.free_spaces[plat.nfree_spaces++] = (uint16_t)s->slot;
+	host_madvise(s->cmd, STUB_SLOT_STRIDE, MADV_REMOVE);
+	mutex_fini(&s->mu);
+	obj_free(space, s);
+}
+
+void
+space_free(struct space *s)
+{
+	space_kill(s);
+	mutex_lock(&plat.mu);
+	BUG_ON(!list_empty(&s->ctxs));
+	atomic_store(&s->dead, true);
+	list_remove(&s->node);
+	list_push_back(&plat.dying, &s->node);
+	reap_dying_locked();
+	mutex_unlock(&plat.mu);
+}
+
+int
+space_host_pid(const struct space *s)
+{
+	return s->pid;
+}
+
+/* ---- mapping ------------------------------------------------------------- */
+
+static struct stub_ent
+ent_call(long nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f)
+{
+	return (struct stub_ent){ .op = MOP_CALL, .nr = (uint32_t)nr, .args = { a, b, c, d, e, f } };
+}
+
+static bool
+range_ok(uint64_t va, uint64_t len)
+{
+	uint64_t end;
+
+	return va >= GUEST_BOTTOM && len != 0 && !ckd_add(&end, va, len) && end <= GUEST_TOP &&
+	    (va & ~PAGE_MASK) == 0 && (len & ~PAGE_MASK) == 0;
+}
+
+static struct stub_ent
+ent_mmap(const struct mapcmd *c)
+{
+	uint64_t fd = (uint64_t)-1;
+	int flags = MAP_FIXED | (c->flags & (MAP_SHARED | MAP_PRIVATE | MAP_NORESERVE));
+
+	BUG_ON((c->prot & ~PROT_ALL) != 0 || (c->flags & MAP_GROWSDOWN) != 0);
+	if (c->fd == MAPFD_ANON)
+		flags |= MAP_ANONYMOUS;
+	else
+		fd = c->fd == MAPFD_MEMFILE ? STUB_FD_MEMFILE : STUB_FD_NEW;
+	return ent_call(SYS_mmap, c->va, c->len, (uint64_t)c->prot, (uint64_t)flags, fd, c->off);
+}
+
+static struct stub_ent
+ent_mremap(const struct mapcmd *c)
+{
+	uint64_t flags = MREMAP_MAYMOVE | MREMAP_FIXED | (c->keep_old ? MREMAP_DONTUNMAP : 0);
+
+	if (c->off == c->va)
+		return ent_call(SYS_mremap, c->va, c->len, c->new_len, 0, 0, 0);
+	BUG_ON(!range_ok(c->off, c->new_len));
+	return ent_call(SYS_mremap, c->va, c->len, c->new_len, flags, c->off, 0);
+}
+
+static struct stub_ent
+ent_of(const struct mapcmd *c)
+{
+	BUG_ON(!range_ok(c->va, c->len));
+	switch (c->op) {
+	case MAPOP_MMAP:
+		return ent_mmap(c);
+	case MAPOP_MUNMAP:
+		return ent_call(SYS_munmap, c->va, c->len, 0, 0, 0, 0);
+	case MAPOP_MPROTECT:
+		BUG_ON((c->prot & ~PROT_ALL) != 0);
+		return ent_call(SYS_mprotect, c->va, c->len, (uint64_t)c->prot, 0, 0, 0);
+	case MAPOP_MREMAP:
+		return ent_mremap(c);
+	case MAPOP_MADVISE:
+		return ent_call(SYS_madvise, c->va, c->len, (uint64_t)c->advice, 0, 0, 0);
+	}
+	BUG_ON(true);
+}
+
+static bool
+wants_donation(const struct mapcmd *c)
+{
+	return c->op == MAPOP_MMAP && c->fd >= 0;
+}
+
+static int
+donate(int fd)
+{
+	union {
+		struct cmsghdr h;
+		char buf[CMSG_SPACE(sizeof(int))];
+	} ctl;
+	char byte[8] = { 0 };
+	struct iovec iov = { byte, sizeof byte };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &ctl, .msg_controllen = sizeof ctl };
+	int64_t n;
+
+	memset(&ctl, 0, sizeof ctl);
+	ctl.h.cmsg_level = SOL_SOCKET;
+	ctl.h.cmsg_type = SCM_RIGHTS;
+	ctl.h.cmsg_len = CMSG_LEN(sizeof fd);
+	memcpy(CMSG_DATA(&ctl.h), &fd, sizeof fd);
+	do {
+		n = host_sendmsg(plat.sock, &m, MSG_NOSIGNAL);
+	} while (n == -EINTR);
+	return n < 0 ? (int)n : 0;
+}
+
+static struct stub_ent
+ent_receive(void)
+{
+	/* The answer goes to a read-only header: -EFAULT, when the descriptor has arrived. */
+	struct stub_ent e = ent_call(SYS_recvmsg, STUB_FD_SOCK, STUB_C_RECVMSG,
+	    MSG_CMSG_CLOEXEC | MSG_DONTWAIT, 0, 0, 0);
+
+	e.ignore = EFAULT;
+	return e;
+}
+
+/*
+ * A stub died between a donation to it and the receipt: the zygote takes what is left off
+ * the socket, or the next receiver would map the wrong file.
+ */
+static void
+donations_drop_locked(void)
+{
+	struct space *z = plat.zygote;
+
+	mutex_assert_held(&z->mu);
+	if (batch_wait(z, z->seq, UINT64_MAX) == 0 && plat.pending != NULL)
+		fork_note(z, plat.pending);
+	for (;;) {
+		z->cmd->ent[0] = ent_receive();
+		z->cmd->ent[1] = ent_call(SYS_close, STUB_FD_NEW, 0, 0, 0, 0, 0);
+		batch_start(z, 2);
+		if (batch_wait(z, z->seq, UINT64_MAX) != 0 || atomic_load(&z->res->err) != 0)
+			break;
+	}
+	plat.stale_donation = false;
+}
+
+/* Takes the socket for one donation. */
+static void
+donations_lock(void)
+{
+	mutex_lock(&plat.mu);
+	if (!plat.stale_donation)
+		return;
+	mutex_unlock(&plat.mu);
+	/* A second space's lock: nobody who has the zygote's takes another's. */
+	mutex_lock_nested(&plat.zygote->mu);
+	mutex_lock(&plat.mu);
+	if (plat.stale_donation)
+		donations_drop_locked();
+	mutex_unlock(&plat.zygote->mu);
+}
+
+/*
+ * Runs cmds[0..n), of which those with a descriptor all have the same one.  Returns the
+ * first error, with *at its index in cmds.
+ */
+static int
+exec_part(struct space *s, const struct mapcmd *cmds, unsigned n, unsigned *at)
+{
+	unsigned m = 0, first = 0;
+	int fd = -1, err;
+
+	for (unsigned i = 0; i < n && fd < 0; i++) {
+		if (wants_donation(&cmds[i]))
+			fd = cmds[i].fd;
+	}
+	*at = 0;
+	if (fd >= 0) {
+		s->cmd->ent[m++] = ent_receive();
+		first = 1;
+	}
+	for (unsigned i = 0; i < n; i++)
+		s->cmd->ent[m++] = ent_of(&cmds[i]);
+	if (fd < 0) {
+		err = space_batch(s, m, at);
+		return err;
+	}
+	s->cmd->ent[m++] = ent_call(SYS_close, STUB_FD_NEW, 0, 0, 0, 0, 0);
+	err = donate(fd);
+	if (err)
+		return err;
+	batch_start(s, m);
+	err = batch_wait(s, s->seq, UINT64_MAX);
+	if (err) {
+		plat.stale_donation = true;
+		space_set_dead_locked(s);
+		return err;
+	}
+	err = -(int)(atomic_load(&s->res->err) & 0xff);
+	if (err) {
+		unsigned idx = atomic_load(&s->res->idx);
+
+		*at = idx > first ? min(idx - first, n - 1) : 0;
+		/* The mapper stopped before the close. */
+		if (idx >= first) {
+			s->cmd->ent[0] = ent_call(SYS_close, STUB_FD_NEW, 0, 0, 0, 0, 0);
+			batch_start(s, 1);
+			(void)batch_wait(s, s->seq, UINT64_MAX);
+		}
+	}
+	return err;
+}
+
+/* How many of cmds fit in one batch: the room there is, and one donated descriptor. */
+static unsigned
+part_len(const struct mapcmd *cmds, unsigned n, bool *donates)
+{
+	unsigned i;
+	int fd = -1;
+
+	for (i = 0; i < n && i < CMD_MAX - 2; i++) {
+		if (!wants_donation(&cmds[i]))
+			continue;
+		if (fd >= 0 && cmds[i].fd != fd)
+			break;
+		fd = cmds[i].fd;
+	}
+	*donates = fd >= 0;
+	return i;
+}
+
+int
+space_exec(struct space *s, struct mapcmd *cmds, unsigned n)
+{
+	unsigned done = 0, at;
+	int err = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		cmds[i].result = -ECANCELED;
+	stat_inc(map_batches);
+	atomic_fetch_add_explicit(&plat.stats.map_cmds, n, memory_order_relaxed);
+	while (done < n && err == 0) {
+		bool donates;
+		unsigned part = part_len(cmds + done, n - done, &donates);
+
+		mutex_lock(&s->mu);
+		if (donates)
+			donations_lock();
+		at = part;
+		err = atomic_load(&s->dead) ? -ESRCH : exec_part(s, cmds + done, part, &at);
+		if (donates)
+			mutex_unlock(&plat.mu);
+		mutex_unlock(&s->mu);
+		if (err == 0)
+			at = part;
+		for (unsigned i = 0; i < at; i++)
+			cmds[done + i].result = 0;
+		if (err)
+			cmds[done + at].result = err;
+		done += part;
+	}
+	return err;
+}
+
+/* ---- guest memory -------------------------------------------------------- */
+
+static int64_t
+moved(struct space *s, int64_t n, size_t len)
+{
+	if (n > 0 || len == 0)
+		return n;
+	/* Nothing: the process has no memory any more.  EIO: this page is not there. */
+	if (n == 0 || n == -ESRCH) {
+		if (atomic_load(&s->dead) || space_is_gone(s))
+			return -ESRCH;
+		return n == 0 ? -ESRCH : n;
+	}
+	return n == -EIO || n == -EFAULT ? 0 : n;
+}
+
+int64_t
+space_read(struct space *s, uint64_t va, void *buf, size_t len)
+{
+	uint64_t end;
+
+	if (ckd_add(&end, va, len) || end > GUEST_TOP)
+		return 0;
+	return len == 0 ? 0 : moved(s, host_pread(s->memfd, buf, len, (int64_t)va), len);
+}
+
+int64_t
+space_write(struct space *s, uint64_t va, const void *buf, size_t len)
+{
+	uint64_t end;
+
+	if (ckd_add(&end, va, len) || end > GUEST_TOP)
+		return 0;
+	return len == 0 ? 0 : moved(s, host_pwrite(s->memfd, buf, len, (int64_t)va), len);
+}

@@ -1,0 +1,417 @@
+/*
+ * systrap: guest threads stopped by seccomp traps and signals.
+ *
+ * The host writes a stopped thread's registers and FP image as a signal frame into its
+ * context set; the stub's handler announces where, sets the state word to ST_STOP and
+ * waits for ST_RUN.  Everything read from the set is read once and may be a lie: the
+ * frame's place is checked against the set, registers are the guest's own business, and
+ * what would hurt the host is fixed on the way back by the host itself.
+ *
+ * The state word's moves:
+ *	ST_RUN -> ST_RUN_SLEEP		we go to sleep on it
+ *	ST_RUN, ST_RUN_SLEEP -> ST_STOP	the stub stops (and wakes us)
+ *	ST_STOP -> ST_STOP_SLEEP	the stub goes to sleep on it
+ *	ST_STOP, ST_STOP_SLEEP -> ST_RUN we let it go (and wake it)
+ *	anything -> ST_DEAD		the host, when the thread exits; the reaper
+ */
+#include <linux/audit.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/hostcall.h"
+#include "platform/space.h"
+
+#define SPIN_US		60		/* about what a sleep and a wake-up cost */
+#define SPIN_MAX	8		/* of the scores that say whether waiting awake pays */
+#define SPIN_TRY	16		/* with a bad score, still once in so many times */
+#define WATCH_NS	(NSEC_PER_SEC / 2)
+#define IDLE_NS		(30 * NSEC_PER_SEC)
+#define KICK_NS		(NSEC_PER_SEC / 5)
+#define KICK_TRIES	10		/* and more of them when guests crowd the processors */
+
+#define EFLAGS_USER	0x250dd5ULL	/* what a program may choose, ID and AC included */
+#define EFLAGS_ON	0x202ULL
+#define USER_CS		0x33ULL
+#define USER_SS		0x2bULL
+
+/* struct ucontext as the host lays it out; libc's has a larger mask. */
+struct frame_uc {
+	uint64_t	uc_flags, link, ss_sp, ss_flags, ss_size;
+	uint64_t	r8, r9, r10, r11, r12, r13, r14, r15, rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip, eflags;
+	uint16_t	cs, gs, fs, ss;
+	uint64_t	err, trapno, oldmask, cr2, fpstate, reserved[8];
+	uint64_t	sigmask;
+};
+
+struct frame_info {
+	int32_t		signo, error, code, pad;
+	union {
+		uint64_t	addr;
+		struct {
+			uint64_t call_addr;
+			int32_t	 nr;
+			uint32_t arch;
+		} sys;
+	};
+	char		rest[128 - 32];
+};
+
+struct frame {
+	struct frame_uc	uc;
+	struct frame_info info;
+};
+_Static_assert(offsetof(struct frame, info) == 304 && sizeof(struct frame_info) == 128, "rt_sigframe");
+
+/* ---- the frame ----------------------------------------------------------- */
+
+/* Reads where the frame is, once, and keeps it when a frame fits there. */
+int
+frame_find(struct ctx *c)
+{
+	uint64_t at = atomic_load_explicit(&c->sh->uc, memory_order_relaxed);
+
+	if (at < c->va || (at & 15) != 0 || at - c->va > STUB_CTX_SIZE - CTX_HDR - sizeof(struct frame))
+		return -ESRCH;
+	c->uc = at - c->va;
+	return 0;
+}
+
+static struct frame *
+frame_of(struct ctx *c)
+{
+	return (struct frame *)(void *)(c->base + c->uc);
+}
+
+/* Where the host left the FP image, or NULL when the frame names no place in the set. */
+static void *
+fp_find(struct ctx *c)
+{
+	uint64_t at = *(volatile uint64_t *)&frame_of(c)->uc.fpstate;
+
+	if (at < c->va || (at & 63) != 0 || at - c->va > STUB_CTX_SIZE - CTX_HDR - platform_fp_size)
+		return NULL;
+	return c->base + (at - c->va);
+}
+
+static void
+regs_out(struct abi_regs *r, const struct frame_uc *u)
+{
+	r->r15 = u->r15;
+	r->r14 = u->r14;
+	r->r13 = u->r13;
+	r->r12 = u->r12;
+	r->rbp = u->rbp;
+	r->rbx = u->rbx;
+	r->r11 = u->r11;
+	r->r10 = u->r10;
+	r->r9 = u->r9;
+	r->r8 = u->r8;
+	r->rax = u->rax;
+	r->rcx = u->rcx;
+	r->rdx = u->rdx;
+	r->rsi = u->rsi;
+	r->rdi = u->rdi;
+	r->orig_rax = ~0ULL;
+	r->rip = u->rip;
+	r->cs = USER_CS;
+	r->eflags = u->eflags;
+	r->rsp = u->rsp;
+	r->ss = USER_SS;
+	r->ds = r->es = r->fs = r->gs = 0;
+}
+
+static void
+regs_in(struct frame_uc *u, const struct abi_regs *r)
+{
+	u->r15 = r->r15;
+	u->r14 = r->r14;
+	u->r13 = r->r13;
+	u->r12 = r->r12;
+	u->rbp = r->rbp;
+	u->rbx = r->rbx;
+	u->r11 = r->r11;
+	u->r10 = r->r10;
+	u->r9 = r->r9;
+	u->r8 = r->r8;
+	u->rax = r->rax;
+	u->rcx = r->rcx;
+	u->rdx = r->rdx;
+	u->rsi = r->rsi;
+	u->rdi = r->rdi;
+	u->rip = r->rip;
+	u->eflags = (r->eflags & EFLAGS_USER) | EFLAGS_ON;
+	u->rsp = r->rsp;
+	u->cs = USER_CS;
+	u->ss = USER_SS;
+}
+
+/* A base that wrfsbase takes; anything else would fault in the stub. */
+static uint64_t
+base_ok(uint64_t base)
+{
+	return base < (1ULL << 47) ? base : 0;
+}
+
+static void
+stop_syscall(struct abi_regs *regs, struct stop *stop, const struct frame_info *info)
+{
+	stop->kind = STOP_SYSCALL;
+	stop->foreign = info->sys.arch != AUDIT_ARCH_X86_64 || (regs->rax & 0x40000000) != 0;
+	regs->orig_rax = regs->rax;
+	regs->rax = (uint64_t)-ENOSYS;
+}
+
+/* Copies the stop out of the set; false when it is none that a guest in good order makes. */
+static bool
+stop_read(struct ctx *c, struct abi_regs *regs, struct stop *stop)
+{
+	struct frame f;
+
+	if (frame_find(c) != 0)
+		return false;
+	memcpy(&f, frame_of(c), sizeof f - sizeof f.info.rest);
+	regs_out(regs, &f.uc);
+	regs->fs_base = atomic_load_explicit(&c->sh->fs_base, memory_order_relaxed);
+	regs->gs_base = atomic_load_explicit(&c->sh->gs_base, memory_order_relaxed);
+	memset(stop, 0, sizeof *stop);
+	switch (f.info.signo) {
+	case SIGSYS:
+		stop_syscall(regs, stop, &f.info);
+		return true;
+	case STUB_SIGKICK:
+		stop->kind = STOP_KICK;
+		return true;
+	case SIGSEGV:
+	case SIGBUS:
+	case SIGFPE:
+	case SIGILL:
+	case SIGTRAP:
+		stop->kind = STOP_FAULT;
+		stop->signo = f.info.signo;
+		stop->code = f.info.code;
+		stop->addr = f.info.addr;
+		stop->trapno = f.uc.trapno;
+		stop->error = f.uc.err;
+		stop->cr2 = f.uc.cr2;
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* ---- waiting ------------------------------------------------------------- */
+
+static bool
+is_running(uint32_t state)
+{
+	return state == ST_RUN || state == ST_RUN_SLEEP;
+}
+
+/* May one more thread wait awake on either side?  Each running guest has two. */
+static bool
+may_spin(struct ctx *c, int score)
+{
+	if ((unsigned)atomic_load_explicit(&plat.nrun, memory_order_relaxed) * 2 > plat.ncpu)
+		return false;
+	return score > 0 || c->tries % SPIN_TRY == 0;
+}
+
+static void
+score(int *s, bool paid)
+{
+	*s = paid ? min(*s + 1, SPIN_MAX) : max(*s - 2, -2);
+}
+
+/* True when the guest stopped while we were awake. */
+static bool
+stop_spin(struct ctx *c)
+{
+	bool paid = false;
+
+	if (!may_spin(c, c->spin_here))
+		return false;
+	for (unsigned n = SPIN_US * plat.spins_per_us; n > 0 && !paid; n--) {
+		paid = !is_running(atomic_load_explicit(&c->sh->state, memory_order_acquire));
+		if (!paid)
+			cpu_relax();
+	}
+	score(&c->spin_here, paid);
+	if (paid)
+		stat_inc(spins_paid);
+	return paid;
+}
+
+static unsigned
+kick_tries(void)
+{
+	unsigned n = (unsigned)atomic_load_explicit(&plat.nrun, memory_order_relaxed);
+
+	return KICK_TRIES * (1 + n / max(plat.ncpu, 1u));
+}
+
+/* Sleeps until the guest has stopped; false when it is gone or does not answer kicks. */
+static bool
+stop_sleep(struct ctx *c)
+{
+	unsigned unanswered = 0;
+	bool watched = false;
+
+	stat_inc(sleeps);
+	for (;;) {
+		uint32_t state = ST_RUN;
+		bool kicked;
+		int err;
+
+		if (!atomic_compare_exchange_strong(&c->sh->state, &state, ST_RUN_SLEEP) && state != ST_RUN_SLEEP)
+			return true;
+		if (atomic_load(&c->s->dead))
+			return false;
+		kicked = atomic_load(&c->kick) != 0;
+		err = host_futex_wait(&c->sh->state, ST_RUN_SLEEP, host_clock_ns(CLOCK_MONOTONIC) +
+		    (kicked ? KICK_NS : watched ? IDLE_NS : WATCH_NS), true);
+		if (err != -ETIMEDOUT)
+			continue;
+		/* Starved or deaf?  A busy host gets its time; the signal is sent again for good measure. */
+		if (kicked && ++unanswered >= kick_tries())
+			return false;
+		if (kicked)
+			host_tgkill(c->s->pid, c->tid, STUB_SIGKICK);
+		if (!watched) {
+			space_watch(c->s);
+			watched = true;
+		}
+	}
+}
+
+/* Hands the thread to the stub with *op* to do and waits until it is ours again. */
+static bool
+stub_go(struct ctx *c, uint32_t op)
+{
+	uint32_t spins, was;
+	bool ok;
+
+	c->tries++;
+	atomic_store_explicit(&c->sh->op, op, memory_order_relaxed);
+	spins = may_spin(c, c->spin_there) ? SPIN_US * plat.spins_per_us : 0;
+	atomic_store_explicit(&c->sh->spin, spins, memory_order_relaxed);
+	was = atomic_exchange(&c->sh->state, ST_RUN);
+	if (was != ST_STOP)
+		host_futex_wake(&c->sh->state, 1, true);
+	/* Did the stub's waiting pay off last time? */
+	if (c->told_to_spin)
+		score(&c->spin_there, was == ST_STOP);
+	c->told_to_spin = spins != 0;
+	ok = stop_spin(c) || stop_sleep(c);
+	return ok && !is_running(atomic_load(&c->sh->state)) && atomic_load(&c->sh->state) != ST_DEAD &&
+	    !atomic_load(&c->s->dead);
+}
+
+/* ---- operations ---------------------------------------------------------- */
+
+static void
+give_up(struct ctx *c, struct stop *stop)
+{
+	memset(stop, 0, sizeof *stop);
+	stop->kind = STOP_DEAD;
+	space_kill(c->s);
+	mutex_lock(&plat.mu);
+	space_set_dead_locked(c->s);
+	mutex_unlock(&plat.mu);
+}
+
+/* Consumes a kick; true when there was one. */
+static bool
+kick_take(struct ctx *c)
+{
+	return atomic_load_explicit(&c->kick, memory_order_relaxed) != 0 && atomic_exchange(&c->kick, 0) != 0;
+}
+
+static void
+systrap_run(struct ctx *c, struct abi_regs *regs, struct stop *stop)
+{
+	bool ok;
+
+	if (atomic_load_explicit(&c->s->dead, memory_order_relaxed)) {
+		give_up(c, stop);
+		return;
+	}
+	atomic_store(&c->running, true);
+	if (kick_take(c)) {
+		atomic_store(&c->running, false);
+		memset(stop, 0, sizeof *stop);
+		stop->kind = STOP_KICK;
+		return;
+	}
+	atomic_fetch_add_explicit(&plat.nrun, 1, memory_order_relaxed);
+	do {
+		regs_in(&frame_of(c)->uc, regs);
+		atomic_store_explicit(&c->sh->fs_base, base_ok(regs->fs_base), memory_order_relaxed);
+		atomic_store_explicit(&c->sh->gs_base, base_ok(regs->gs_base), memory_order_relaxed);
+		ok = stub_go(c, COP_RESUME) && stop_read(c, regs, stop);
+		/* A signal for a kick that was reported already: go on. */
+	} while (ok && stop->kind == STOP_KICK && !kick_take(c));
+	atomic_fetch_sub_explicit(&plat.nrun, 1, memory_order_relaxed);
+	atomic_store(&c->running, false);
+	if (!ok)
+		give_up(c, stop);
+}
+
+static int
+systrap_attach(struct ctx *c)
+{
+	c->told_to_spin = false;
+	return 0;
+}
+
+static void
+systrap_detach(struct ctx *c)
+{
+	(void)c;
+}
+
+static int
+systrap_get_fp(struct ctx *c, void *buf)
+{
+	const void *image = fp_find(c);
+
+	if (image == NULL)
+		return -ESRCH;
+	memcpy(buf, image, platform_fp_size);
+	return 0;
+}
+
+static int
+systrap_set_fp(struct ctx *c, const void *buf)
+{
+	void *image = fp_find(c);
+
+	if (image == NULL)
+		return -ESRCH;
+	memcpy(image, buf, platform_fp_size);
+	return 0;
+}
+
+static int
+systrap_cas32(struct ctx *c, uint64_t va, uint32_t old, uint32_t new, uint32_t *seen)
+{
+	if (atomic_load(&c->s->dead))
+		return -EFAULT;
+	atomic_store_explicit(&c->sh->cas_va, va, memory_order_relaxed);
+	atomic_store_explicit(&c->sh->cas_old, old, memory_order_relaxed);
+	atomic_store_explicit(&c->sh->cas_new, new, memory_order_relaxed);
+	if (!stub_go(c, COP_CAS))
+		return -EFAULT;
+	*seen = atomic_load_explicit(&c->sh->cas_seen, memory_order_relaxed);
+	return atomic_load_explicit(&c->sh->cas_rc, memory_order_relaxed) == 0 ? 0 : -EFAULT;
+}
+
+const struct ctx_ops systrap_ops = {
+	.attach = systrap_attach,
+	.run = systrap_run,
+	.detach = systrap_detach,
+	.get_fp = systrap_get_fp,
+	.set_fp = systrap_set_fp,
+	.cas32 = systrap_cas32,
+	.may_park = true,
+};

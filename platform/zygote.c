@@ -1,0 +1,238 @@
+/*
+ * zygote: the process that all stubs are copies of.
+ *
+ * Made once, by a fork of the still single-threaded sentry.  The child keeps five
+ * descriptors, takes the stub's signal handlers, drops every right, and jumps into a copy
+ * of the stub's text, which unmaps everything else, the host's vDSO too, installs the
+ * mapper's filter and becomes the mapper of a blank space (stub/mapper.S).
+ *
+ * The C code runs on a stack of its own, far from the stub region: the sentry's own stack
+ * or text may lie where the region is to be.
+ */
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/filter.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/rseq.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/hostcall.h"
+#include "base/log.h"
+#include "platform/space.h"
+
+#define BOOT_STACK	0x200000000ULL		/* low, where nothing else is ever placed */
+#define BOOT_STACK_SIZE	0x20000ULL
+#define BOOT_TEXT	0x210000000ULL
+
+struct progs {
+	struct sock_fprog mapper, guest;
+	struct sock_filter code[STUB_PROGS_SIZE / sizeof(struct sock_filter) - 4];
+};
+_Static_assert(sizeof(struct progs) <= STUB_PROGS_SIZE, "programs fit");
+_Static_assert(sizeof(struct sock_fprog) == 16, "stublayout.h");
+
+struct birth {
+	const struct platform_conf *conf;
+	int		text, sock;
+	uint64_t	slot_off;
+};
+
+/* The kernel's own layout; libc's would bring its own restorer. */
+struct ksigaction {
+	uint64_t	handler, flags, restorer, mask;
+};
+
+static uint64_t
+text_word(unsigned at)
+{
+	uint64_t v;
+
+	memcpy(&v, stub_blob + at, sizeof v);
+	return v;
+}
+
+/* The stub's text and both filters in one sealed file; -errno. */
+static int
+make_text(void)
+{
+	static struct progs progs;
+	unsigned cap = ARRAY_LEN(progs.code);
+	int fd, n, m;
+
+	if ((size_t)(stub_blob_end - stub_blob) != STUB_TEXT_SIZE || text_word(0) != STUB_T_MAGIC)
+		return -ENOEXEC;
+	n = filter_export(ROLE_MAPPER, progs.code, cap);
+	if (n < 0)
+		return n;
+	m = filter_export(ROLE_GUEST, progs.code + n, cap - (unsigned)n);
+	if (m < 0)
+		return m;
+	/* The programs name their code where the stub will have it. */
+	progs.mapper.len = (unsigned short)n;
+	progs.mapper.filter = (void *)(STUB_PROGS + offsetof(struct progs, code));
+	progs.guest.len = (unsigned short)m;
+	progs.guest.filter = (void *)(STUB_PROGS + offsetof(struct progs, code) + (unsigned)n * sizeof progs.code[0]);
+	fd = memfd_create("stub", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (fd < 0)
+		return -ENFILE;
+	if (host_pwrite(fd, stub_blob, STUB_TEXT_SIZE, 0) != STUB_TEXT_SIZE ||
+	    host_pwrite(fd, &progs, sizeof progs, STUB_TEXT_SIZE) != (int64_t)sizeof progs ||
+	    ftruncate(fd, STUB_TEXT_SIZE + STUB_PROGS_SIZE) != 0 ||
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) != 0) {
+		host_close(fd);
+		return -EIO;
+	}
+	return fd;
+}
+
+static int
+take_fds(const struct birth *b)
+{
+	const int want[5] = { plat.ctl, b->conf->memfile, b->conf->proc_dirfd, b->sock, b->text };
+	int high[5];
+
+	for (int i = 0; i < 5; i++) {
+		high[i] = fcntl(want[i], F_DUPFD, 64);
+		if (high[i] < 0)
+			return -1;
+	}
+	for (int i = 0; i < 5; i++) {
+		if (dup2(high[i], i) != i)
+			return -1;
+	}
+	return (int)syscall(SYS_close_range, 5, ~0U, 0);
+}
+
+static int
+take_signals(void)
+{
+	static const int ours[] = { SIGSYS, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, STUB_SIGKICK };
+	struct ksigaction dfl = { 0, 0, 0, 0 }, ign = { (uint64_t)(uintptr_t)SIG_IGN, 0, 0, 0 };
+	/* Comparing for the sentry may fault inside the handler; nothing else may interrupt it. */
+	struct ksigaction sa = {
+		.handler = text_word(STUB_T_HANDLER), .restorer = text_word(STUB_T_RESTORER),
+		.flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | 0x04000000 /* SA_RESTORER */,
+		.mask = ~(1ULL << (SIGSEGV - 1) | 1ULL << (SIGBUS - 1)),
+	};
+	uint64_t all = ~0ULL;
+
+	if (syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, NULL, 8) != 0)
+		return -1;
+	for (int sig = 1; sig <= 64; sig++) {
+		if (sig != SIGKILL && sig != SIGSTOP && syscall(SYS_rt_sigaction, sig, &dfl, NULL, 8) != 0)
+			return -1;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(ours); i++) {
+		if (syscall(SYS_rt_sigaction, ours[i], &sa, NULL, 8) != 0)
+			return -1;
+	}
+	return (int)syscall(SYS_rt_sigaction, SIGCHLD, &ign, NULL, 8);
+}
+
+static int
+drop_rights(void)
+{
+	struct __user_cap_header_struct h = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct none[2] = { { 0, 0, 0 }, { 0, 0, 0 } };
+	struct rlimit nocore = { 0, 0 };
+
+	(void)setsid();			/* no terminal's signals; fails only for a leader already */
+	(void)prctl(PR_SET_NAME, "village-stub", 0, 0, 0);
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+		return -1;
+	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	if (syscall(SYS_capset, &h, none) != 0)
+		return -1;
+	/* Its own /proc/self/mem, and the ptrace platform, need this. */
+	if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) != 0)
+		return -1;
+	return setrlimit(RLIMIT_CORE, &nocore);
+}
+
+/* libc has registered memory that is about to go, and the host would write there. */
+static int
+drop_rseq(void)
+{
+	void *area = (char *)__builtin_thread_pointer() + __rseq_offset;
+
+	if (__rseq_size == 0)
+		return 0;
+	/* What libc calls its size was rounded differently over time. */
+	for (unsigned len = 32; len <= 256; len += 4) {
+		if (syscall(SYS_rseq, area, len, RSEQ_FLAG_UNREGISTER, RSEQ_SIG) == 0)
+			return 0;
+	}
+	return -1;
+}
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define BARE __attribute__((no_sanitize("address", "thread", "undefined")))
+#else
+#define BARE
+#endif
+
+static int BARE
+zygote_main(void *arg)
+{
+	const struct birth *b = arg;
+	register uint64_t r12 __asm__("r12") = b->slot_off;
+	register uint64_t r13 __asm__("r13") = BOOT_TEXT;
+	void *text;
+
+	if (take_signals() != 0 || take_fds(b) != 0 || drop_rights() != 0 || drop_rseq() != 0)
+		_exit(1);
+	text = mmap((void *)BOOT_TEXT, STUB_TEXT_SIZE, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_FIXED_NOREPLACE,
+	    STUB_FD_NEW, 0);
+	if (text != (void *)BOOT_TEXT)
+		_exit(2);
+	r12 = b->slot_off;
+	r13 = BOOT_TEXT;
+	__asm__ volatile("jmp *%0" : : "r"(BOOT_TEXT + text_word(STUB_T_BOOT)), "r"(r12), "r"(r13));
+	__builtin_unreachable();
+}
+
+int
+zygote_start(const struct platform_conf *conf, unsigned slot, const char **why)
+{
+	struct birth b = { .conf = conf, .slot_off = (uint64_t)slot * STUB_SLOT_STRIDE };
+	int pair[2], pid, err;
+	void *stack;
+
+	b.text = make_text();
+	if (b.text < 0) {
+		*why = "the stub's text and filters cannot be made";
+		return b.text;
+	}
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
+		host_close(b.text);
+		*why = "no socket pair for stubs";
+		return -ENFILE;
+	}
+	plat.sock = pair[0];
+	b.sock = pair[1];
+	err = host_mmap((void *)BOOT_STACK, BOOT_STACK_SIZE, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0, &stack);
+	if (err) {
+		*why = "no stack for the zygote";
+		goto out;
+	}
+	pid = clone(zygote_main, (char *)stack + BOOT_STACK_SIZE - 64, SIGCHLD, &b);
+	if (pid < 0) {
+		err = -EAGAIN;
+		*why = "the zygote cannot be forked";
+	} else {
+		plat.zygote->pid = pid;
+	}
+	host_munmap(stack, BOOT_STACK_SIZE);
+out:
+	host_close(b.text);
+	host_close(b.sock);
+	return err;
+}

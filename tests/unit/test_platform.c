@@ -1,0 +1,817 @@
+/*
+ * platform: guest code in tiny pieces, run by both platforms, the guest in good order and
+ * hostile.  Each test boots the platform in a child of its own.
+ *
+ *	test_platform			the suite
+ *	test_platform bench [platform]	the cost of a null system call, a fault, a fork
+ */
+#include <check.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/hostcall.h"
+#include "platform/platform.h"
+#include "platform/stub/stub.h"
+
+#define CODE	0x400000ULL
+#define DATA	0x600000ULL
+#define STACK	0x700000ULL
+#define CODE_LEN 0x2000ULL
+
+/* ---- guest code ---------------------------------------------------------- */
+
+/* Position-independent pieces; the sentry's side is the C function of the same name. */
+#define PIECE(name, text)						\
+	extern const char g_##name[], g_##name##_end[];			\
+	__asm__(".pushsection .rodata\n.balign 16\ng_" #name ":\n" text "\ng_" #name "_end:\n.popsection\n")
+
+PIECE(calls, "mov $1234,%eax; mov $1,%edi; mov $2,%esi; mov $3,%edx; mov $4,%r10d; mov $5,%r8d; mov $6,%r9d;"
+    "syscall; mov %rax,%rbx; mov $39,%eax; syscall; 1: mov $7,%eax; syscall; jmp 1b");
+PIECE(loop, "1: mov $39,%eax; syscall; jmp 1b");
+PIECE(spin, "1: inc %rbx; jmp 1b");
+PIECE(ud2, "ud2");
+PIECE(int3, "int3; nop");
+PIECE(div, "xor %ecx,%ecx; xor %edx,%edx; mov $1,%eax; div %ecx");
+PIECE(load, "mov (%rdi),%rax; mov $1,%eax; syscall");
+PIECE(store, "mov %rax,(%rdi); mov $1,%eax; syscall");
+PIECE(bases, "mov $0x111000,%eax; wrfsbase %rax; mov $0x222000,%eax; wrgsbase %rax; mov $1,%eax; syscall;"
+    "rdfsbase %rbx; rdgsbase %r8; mov $2,%eax; syscall");
+PIECE(avx, "vmovdqu (%rdi),%ymm7; mov $1,%eax; syscall; vmovdqu %ymm7,32(%rdi); mov $2,%eax; syscall;"
+    "vmovdqu %ymm7,32(%rdi); mov $3,%eax; syscall");
+PIECE(int80, "mov $20,%eax; int $0x80; mov $0x40000027,%eax; syscall; mov $1,%eax; syscall");
+PIECE(tf, "pushfq; orq $0x100,(%rsp); popfq; nop; nop");
+PIECE(native, "mov $202,%eax; mov $0x600000,%edi; mov $1,%esi; mov $1,%edx; syscall; mov $15,%eax; syscall;"
+    "mov $60,%eax; xor %edi,%edi; syscall; mov $231,%eax; syscall; mov $9,%eax; syscall");
+/* Forges a frame: everything zero but what rdi gives, then sigreturn from the stub. */
+PIECE(jump, "jmp *%rdi");
+PIECE(scribble, "mov $0x7fffe0000000,%rdi; mov $0x8000,%ecx; mov $0xff,%al; rep stosb; mov $1,%eax; syscall");
+PIECE(counter, "1: lock incl (%rdi); mov $39,%eax; syscall; jmp 1b");
+
+/* ---- harness ------------------------------------------------------------- */
+
+static int memfile;
+static const char *use;
+
+/* No ck_assert here nor in fill: the benchmark uses them outside the suite. */
+static int
+boot_as(const char *name)
+{
+	struct platform_conf conf = { .name = name };
+	const char *why = "";
+	int err;
+
+	memfile = memfd_create("memory", MFD_CLOEXEC);
+	conf.memfile = memfile;
+	conf.proc_dirfd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (memfile < 0 || ftruncate(memfile, 64 << 20) != 0 || conf.proc_dirfd < 0)
+		return -ENFILE;
+	err = platform_boot(&conf, &why);
+	if (err) {
+		fprintf(stderr, "boot: %s\n", why);
+		return err;
+	}
+	if (getenv("VILLAGE_TEST_NOFILTER") != NULL)
+		return 0;
+	return filter_install(strcmp(name, "ptrace") == 0 ? ROLE_SENTRY_PTRACE : ROLE_SENTRY);
+}
+
+static int
+fill(struct space *s, const char *code, const char *end)
+{
+	struct mapcmd c[3] = {
+		{ .op = MAPOP_MMAP, .va = CODE, .len = CODE_LEN, .prot = PROT_READ | PROT_WRITE | PROT_EXEC,
+		  .flags = MAP_PRIVATE, .fd = MAPFD_ANON },
+		{ .op = MAPOP_MMAP, .va = DATA, .len = 0x10000, .prot = PROT_READ | PROT_WRITE,
+		  .flags = MAP_PRIVATE, .fd = MAPFD_ANON },
+		{ .op = MAPOP_MMAP, .va = STACK, .len = 0x10000, .prot = PROT_READ | PROT_WRITE,
+		  .flags = MAP_PRIVATE, .fd = MAPFD_ANON },
+	};
+
+	int err = space_exec(s, c, 3);
+
+	if (err == 0 && space_write(s, CODE, code, (size_t)(end - code)) != end - code)
+		err = -EFAULT;
+	return err;
+}
+
+static struct abi_regs
+start_regs(void)
+{
+	struct abi_regs r;
+
+	memset(&r, 0, sizeof r);
+	r.rip = CODE;
+	r.rsp = STACK + 0x10000;
+	r.eflags = 0x202;
+	r.orig_rax = ~0ULL;
+	return r;
+}
+
+#define START(name)							\
+	struct space *s;						\
+	struct ctx *c;							\
+	UNUSED struct abi_regs r = start_regs();			\
+	UNUSED struct stop st;						\
+	ck_assert_int_eq(boot_as(use), 0);				\
+	ck_assert_int_eq(space_new(&s), 0);				\
+	ck_assert_int_eq(fill(s, g_##name, g_##name##_end), 0);		\
+	ck_assert_int_eq(ctx_new(s, &c), 0)
+
+#define END() do {							\
+	ctx_free(c);							\
+	space_free(s);							\
+	platform_shutdown();						\
+} while (0)
+
+#define RUN_SYSCALL(n) do {						\
+	ctx_run(c, &r, &st);						\
+	ck_assert_int_eq(st.kind, STOP_SYSCALL);			\
+	ck_assert_uint_eq(r.orig_rax, (n));				\
+} while (0)
+
+static uint64_t
+now_ns(void)
+{
+	return host_clock_ns(CLOCK_MONOTONIC);
+}
+
+/* ---- in good order ------------------------------------------------------- */
+
+START_TEST(test_syscall)
+{
+	START(calls);
+	RUN_SYSCALL(1234);
+	ck_assert(!st.foreign);
+	ck_assert_uint_eq(r.rax, (uint64_t)-ENOSYS);
+	ck_assert_uint_eq(r.rdi, 1);
+	ck_assert_uint_eq(r.rsi, 2);
+	ck_assert_uint_eq(r.rdx, 3);
+	ck_assert_uint_eq(r.r10, 4);
+	ck_assert_uint_eq(r.r8, 5);
+	ck_assert_uint_eq(r.r9, 6);
+	ck_assert_uint_eq(r.rsp, STACK + 0x10000);
+	r.rax = 0x123456789abcULL;
+	r.r15 = 15;
+	RUN_SYSCALL(39);
+	ck_assert_uint_eq(r.rbx, 0x123456789abcULL);
+	ck_assert_uint_eq(r.r15, 15);
+	for (int i = 0; i < 1000; i++)
+		RUN_SYSCALL(7);
+	END();
+}
+END_TEST
+
+START_TEST(test_faults)
+{
+	START(ud2);
+	ctx_run(c, &r, &st);
+	ck_assert_int_eq(st.kind, STOP_FAULT);
+	ck_assert_int_eq(st.signo, SIGILL);
+	ck_assert_uint_eq(r.rip, CODE);
+	ck_assert_uint_eq(r.orig_rax, ~0ULL);
+
+	ck_assert_int_eq(fill(s, g_int3, g_int3_end), 0);
+	r = start_regs();
+	ctx_run(c, &r, &st);
+	ck_assert_int_eq(st.kind, STOP_FAULT);
+	ck_assert_int_eq(st.signo, SIGTRAP);
+	ck_assert_uint_eq(r.rip, CODE + 1);
+
+	ck_assert_int_eq(fill(s, g_div, g_div_end), 0);
+	r = start_regs();
+	ctx_run(c, &r, &st);
+	ck_assert_int_eq(st.kind, STOP_FAULT);
+	ck_assert_int_eq(st.signo, SIGFPE);
+	ck_assert_int_eq(st.code, FPE_INTDIV);
+
+	ck_assert_int_eq(fill(s, g_tf, g_tf_end), 0);
+	r = start_regs();
+	ctx_run(c, &r, &st);
+	ck_assert_int_eq(st.kind, STOP_FAULT);
+	ck_assert_int_eq(st.signo, SIGTRAP);
+	ck_assert_int_eq(st.code, TRAP_TRACE);
+	END();
+}
+END_TEST
+
+START_TEST(test_page_faults)
+{
+	struct mapcmd m;
+
+	START(load);
+	r.rdi = 0x12345000;
+	ctx_run(c, &r, &st);
+	ck_assert_int_eq(st.kind, STOP_FAULT);
+	ck_assert_int_eq(st.signo, SIGSEGV);
+	ck_assert_int_eq(st.code, SEGV_MAPERR);
+	ck_assert_uint_eq(st.addr, 0x12345000);
+	ck_assert_uint_eq(st.trapno, 14);
+	/* Mapped now: the same instruction goes on. */
+	m = (struct mapcmd){ .op = MAPOP_MMAP, .va = 0x12345000, .len = 4096, .prot = PROT_READ,
+	    .flags = MAP_SHARED, .fd = MAPFD_MEMFILE, .off = 8192 };
+	ck_assert_int_eq(space_exec(s, &m, 1), 0);
+	RUN_SYSCALL(1);
+	ck_assert_int_eq(fill(s, g_store, g_store_end), 0);
+	r.rip = CODE;
+	ctx_run(c, &r, &st);
+	ck_assert_int_eq(st.kind, STOP_FAULT);
+	ck_assert_int_eq(st.signo, SIGSEGV);
+	ck_assert_int_eq(st.code, SEGV_ACCERR);
+	m.op = MAPOP_MPROTECT;
+	m.prot = PROT_READ | PROT_WRITE;
+	ck_assert_int_eq(space_exec(s, &m, 1), 0);
+	r.rax = 0x55aa;
+	RUN_SYSCALL(1);
+	{
+		uint64_t v = 0;
+
+		ck_assert_int_eq(host_pread(memfile, &v, 8, 8192), 8);
+		ck_assert_uint_eq(v, 0x55aa);
+	}
+	m.op = MAPOP_MUNMAP;
+	ck_assert_int_eq(space_exec(s, &m, 1), 0);
+	r.rip = CODE;
+	ctx_run(c, &r, &st);
+	ck_assert_int_eq(st.signo, SIGSEGV);
+	END();
+}
+END_TEST
+
+START_TEST(test_bases)
+{
+	START(bases);
+	RUN_SYSCALL(1);
+	ck_assert_uint_eq(r.fs_base, 0x111000);
+	ck_assert_uint_eq(r.gs_base, 0x222000);
+	r.fs_base = 0x333000;
+	r.gs_base = 0x444000;
+	RUN_SYSCALL(2);
+	ck_assert_uint_eq(r.rbx, 0x333000);
+	ck_assert_uint_eq(r.r8, 0x444000);
+	END();
+}
+END_TEST
+
+START_TEST(test_fp)
+{
+	static char a[16384], b[16384];
+	char in[32], out[32];
+
+	START(avx);
+	ck_assert_uint_le(platform_fp_size, sizeof a);
+	for (int i = 0; i < 32; i++)
+		in[i] = (char)(i * 7 + 1);
+	ck_assert_int_eq(space_write(s, DATA, in, 32), 32);
+	r.rdi = DATA;
+	RUN_SYSCALL(1);
+	ck_assert_int_eq(ctx_get_fp(c, a), 0);
+	RUN_SYSCALL(2);
+	ck_assert_int_eq(space_read(s, DATA + 32, out, 32), 32);
+	ck_assert_mem_eq(in, out, 32);
+	/* xmm7 in the image, at 160 + 7 * 16; change it and see the guest see it. */
+	ck_assert_mem_eq(a + 160 + 112, in, 16);
+	memset(a + 160 + 112, 0x5a, 16);
+	ck_assert_int_eq(ctx_set_fp(c, a), 0);
+	ck_assert_int_eq(ctx_get_fp(c, b), 0);
+	ck_assert_mem_eq(a + 160 + 112, b + 160 + 112, 16);
+	RUN_SYSCALL(3);
+	ck_assert_int_eq(space_read(s, DATA + 32, out, 32), 32);
+	ck_assert_int_eq(out[0], 0x5a);
+	ck_assert_mem_eq(in + 16, out + 16, 16);
+	/* Malformed images are refused. */
+	memcpy(b, a, platform_fp_size);
+	b[512 + 8] = 1;
+	ck_assert_int_eq(ctx_set_fp(c, b), -EINVAL);
+	memcpy(b, a, platform_fp_size);
+	memset(b + 24, 0xff, 4);
+	ck_assert_int_eq(ctx_set_fp(c, b), -EINVAL);
+	/* Clean again. */
+	ctx_reset_fp(c);
+	r.rip = CODE;
+	ck_assert_int_eq(fill(s, g_avx, g_avx_end), 0);
+	END();
+}
+END_TEST
+
+START_TEST(test_foreign)
+{
+	START(int80);
+	ctx_run(c, &r, &st);
+	if (st.kind == STOP_SYSCALL) {		/* a host without 32-bit calls raises SIGSEGV */
+		ck_assert(st.foreign);
+		ck_assert_uint_eq(r.orig_rax, 20);
+	} else {
+		ck_assert_int_eq(st.signo, SIGSEGV);
+		r.rip += 2;
+	}
+	ctx_run(c, &r, &st);
+	ck_assert_int_eq(st.kind, STOP_SYSCALL);
+	ck_assert(st.foreign);
+	RUN_SYSCALL(1);
+	ck_assert(!st.foreign);
+	END();
+}
+END_TEST
+
+struct kicker {
+	struct ctx *c;
+	unsigned ms;
+	int times;
+};
+
+static void *
+kick_later(void *arg)
+{
+	struct kicker *k = arg;
+	_Atomic uint32_t never = 0;
+
+	for (int i = 0; i < k->times; i++) {
+		(void)host_futex_wait(&never, 0, now_ns() + k->ms * 1000000ULL, false);
+		ctx_kick(k->c);
+	}
+	return NULL;
+}
+
+START_TEST(test_kick)
+{
+	struct kicker k = { .ms = 30, .times = 1 };
+	pthread_t t;
+	uint64_t before, t0;
+
+	START(spin);
+	k.c = c;
+	ctx_kick(c);
+	ctx_run(c, &r, &st);
+	ck_assert_int_eq(st.kind, STOP_KICK);
+	ck_assert_uint_eq(r.rip, CODE);
+	for (int i = 0; i < 3; i++) {
+		ck_assert_int_eq(pthread_create(&t, NULL, kick_later, &k), 0);
+		before = r.rbx;
+		t0 = now_ns();
+		ctx_run(c, &r, &st);
+		ck_assert_int_eq(st.kind, STOP_KICK);
+		ck_assert_uint_gt(r.rbx, before);
+		ck_assert_uint_lt(now_ns() - t0, 5 * NSEC_PER_SEC);
+		pthread_join(t, NULL);
+	}
+	/* Kicks against a guest that makes calls: none is lost, none comes twice. */
+	ck_assert_int_eq(fill(s, g_loop, g_loop_end), 0);
+	r = start_regs();
+	k.ms = 2;
+	k.times = 50;
+	ck_assert_int_eq(pthread_create(&t, NULL, kick_later, &k), 0);
+	t0 = now_ns();
+	for (int kicks = 0, calls = 0; now_ns() - t0 < 300 * 1000000ULL; ) {
+		ctx_run(c, &r, &st);
+		ck_assert(st.kind == STOP_KICK || st.kind == STOP_SYSCALL);
+		kicks += st.kind == STOP_KICK;
+		calls += st.kind == STOP_SYSCALL;
+		ck_assert_int_le(kicks, 50);
+	}
+	pthread_join(t, NULL);
+	END();
+}
+END_TEST
+
+START_TEST(test_cas)
+{
+	uint32_t v = 41, seen = 0;
+
+	START(loop);
+	RUN_SYSCALL(39);
+	ck_assert_int_eq(space_write(s, DATA, &v, 4), 4);
+	ck_assert_int_eq(ctx_cas32(c, DATA, 41, 42, &seen), 0);
+	ck_assert_uint_eq(seen, 41);
+	ck_assert_int_eq(ctx_cas32(c, DATA, 41, 43, &seen), 0);
+	ck_assert_uint_eq(seen, 42);
+	ck_assert_int_eq(space_read(s, DATA, &v, 4), 4);
+	ck_assert_uint_eq(v, 42);
+	ck_assert_int_eq(ctx_cas32(c, 0x12345000, 0, 1, &seen), -EFAULT);
+	ck_assert_int_eq(ctx_cas32(c, DATA + 2, 0, 1, &seen), -EFAULT);
+	ck_assert_int_eq(ctx_cas32(c, GUEST_TOP, 0, 1, &seen), -EFAULT);
+	ck_assert_int_eq(ctx_cas32(c, DATA, 42, 44, &seen), 0);
+	ck_assert_uint_eq(seen, 42);
+	RUN_SYSCALL(39);
+	END();
+}
+END_TEST
+
+START_TEST(test_memory)
+{
+	static char big[0x30000];
+	char buf[16];
+	int fd;
+	struct mapcmd m[4];
+
+	START(loop);
+	/* A read that runs off the end of a mapping falls short; one outside gives nothing. */
+	ck_assert_int_eq(space_read(s, DATA + 0xf000, big, sizeof big), 0x1000);
+	ck_assert_int_eq(space_read(s, 0x12345000, buf, 16), 0);
+	ck_assert_int_eq(space_write(s, 0x12345000, buf, 16), 0);
+	ck_assert_int_eq(space_read(s, STUB_TEXT, buf, 16), 0);
+	/* Donated descriptors, twice the same and another; then an error in the middle. */
+	fd = memfile;
+	ck_assert_int_eq(host_pwrite(fd, "hello", 5, 4096), 5);
+	for (int i = 0; i < 4; i++)
+		m[i] = (struct mapcmd){ .op = MAPOP_MMAP, .va = 0x10000000 + (uint64_t)i * 4096, .len = 4096,
+		    .prot = PROT_READ, .flags = MAP_PRIVATE, .fd = fd, .off = 4096 };
+	m[2].fd = MAPFD_MEMFILE;
+	ck_assert_int_eq(space_exec(s, m, 4), 0);
+	for (int i = 0; i < 4; i++) {
+		ck_assert_int_eq(space_read(s, m[i].va, buf, 5), 5);
+		ck_assert_mem_eq(buf, "hello", 5);
+	}
+	m[1].off = 1;	/* not a page */
+	ck_assert_int_eq(space_exec(s, m, 4), -EINVAL);
+	ck_assert_int_eq(m[0].result, 0);
+	ck_assert_int_eq(m[1].result, -EINVAL);
+	ck_assert_int_eq(m[2].result, -ECANCELED);
+	m[1].off = 4096;
+	ck_assert_int_eq(space_exec(s, m, 4), 0);
+	/* Moving, in place and away. */
+	m[0] = (struct mapcmd){ .op = MAPOP_MREMAP, .va = DATA, .len = 0x10000, .off = DATA, .new_len = 0x20000 };
+	ck_assert_int_eq(space_exec(s, m, 1), 0);
+	m[0] = (struct mapcmd){ .op = MAPOP_MREMAP, .va = DATA, .len = 0x20000, .off = 0x20000000, .new_len = 0x20000 };
+	ck_assert_int_eq(space_exec(s, m, 1), 0);
+	ck_assert_int_eq(space_read(s, DATA, buf, 1), 0);
+	ck_assert_int_eq(space_read(s, 0x20000000, buf, 1), 1);
+	END();
+}
+END_TEST
+
+START_TEST(test_fork)
+{
+	struct space *s2, *s3;
+	struct ctx *c2;
+	struct abi_regs r2;
+	uint32_t v = 7, w = 0;
+
+	START(counter);
+	r.rdi = DATA;
+	RUN_SYSCALL(39);
+	RUN_SYSCALL(39);
+	ck_assert_int_eq(space_fork(s, &s2), 0);
+	ck_assert_int_eq(ctx_new(s2, &c2), 0);
+	r2 = r;
+	/* The copy counts on from 2, on its own. */
+	ctx_run(c2, &r2, &st);
+	ck_assert_int_eq(st.kind, STOP_SYSCALL);
+	ck_assert_int_eq(space_read(s2, DATA, &v, 4), 4);
+	ck_assert_uint_eq(v, 3);
+	ck_assert_int_eq(space_read(s, DATA, &w, 4), 4);
+	ck_assert_uint_eq(w, 2);
+	ck_assert_int_eq(space_fork(s2, &s3), 0);
+	ctx_free(c2);
+	space_free(s2);
+	/* A grandchild outlives its parent. */
+	ck_assert_int_eq(ctx_new(s3, &c2), 0);
+	ctx_run(c2, &r2, &st);
+	ck_assert_int_eq(st.kind, STOP_SYSCALL);
+	ck_assert_int_eq(space_read(s3, DATA, &v, 4), 4);
+	ck_assert_uint_eq(v, 4);
+	ctx_free(c2);
+	space_free(s3);
+	for (int i = 0; i < 40; i++) {
+		ck_assert_int_eq(i % 2 ? space_fork(s, &s2) : space_new(&s2), 0);
+		space_free(s2);
+	}
+	END();
+}
+END_TEST
+
+struct worker {
+	struct space *s;
+	unsigned n;
+	int ok;
+};
+
+static void *
+work(void *arg)
+{
+	struct worker *w = arg;
+	struct abi_regs r = start_regs();
+	struct stop st;
+	struct ctx *c;
+
+	if (ctx_new(w->s, &c) != 0)
+		return NULL;
+	r.rdi = DATA;
+	for (unsigned i = 0; i < w->n; i++) {
+		struct mapcmd m = { .op = MAPOP_MMAP, .va = 0x30000000 + (uint64_t)(uintptr_t)w % 0x1000000 / 16 * 4096,
+		    .len = 4096, .prot = PROT_READ, .flags = MAP_PRIVATE, .fd = i % 20 == 0 ? memfile : MAPFD_ANON };
+
+		ctx_run(c, &r, &st);
+		if (st.kind != STOP_SYSCALL || r.orig_rax != 39)
+			return NULL;
+		if (i % 10 == 0 && space_exec(w->s, &m, 1) != 0)
+			return NULL;
+	}
+	ctx_free(c);
+	w->ok = 1;
+	return NULL;
+}
+
+START_TEST(test_threads)
+{
+	struct worker w[12];
+	pthread_t t[12];
+	uint32_t v = 0;
+
+	START(counter);
+	for (int round = 0; round < 2; round++) {
+		for (int i = 0; i < 12; i++) {
+			w[i] = (struct worker){ .s = s, .n = 200 };
+			ck_assert_int_eq(pthread_create(&t[i], NULL, work, &w[i]), 0);
+		}
+		for (int i = 0; i < 12; i++) {
+			pthread_join(t[i], NULL);
+			ck_assert_int_eq(w[i].ok, 1);
+		}
+	}
+	ck_assert_int_eq(space_read(s, DATA, &v, 4), 4);
+	ck_assert_uint_eq(v, 2 * 12 * 200);
+	END();
+}
+END_TEST
+
+/* ---- hostile ------------------------------------------------------------- */
+
+START_TEST(test_no_call_escapes)
+{
+	START(native);
+	/* futex, rt_sigreturn, exit, exit_group, mmap: made from guest code, each is only a stop. */
+	RUN_SYSCALL(202);
+	RUN_SYSCALL(15);
+	RUN_SYSCALL(60);
+	RUN_SYSCALL(231);
+	RUN_SYSCALL(9);
+	END();
+}
+END_TEST
+
+static uint64_t
+stub_word(unsigned at)
+{
+	uint64_t v;
+
+	memcpy(&v, stub_blob + at, sizeof v);
+	return v;
+}
+
+/* Runs until the guest does something else than make calls; a test's own time limit ends what never does. */
+static void
+run_on(struct ctx *c, struct abi_regs *r, struct stop *st)
+{
+	for (int i = 0; i < 20; i++) {
+		ctx_run(c, r, st);
+		if (st->kind == STOP_DEAD)
+			return;
+	}
+}
+
+START_TEST(test_forged_frame)
+{
+	char frame[1024];
+
+	/* A frame of the guest's own with everything zero: it ends or faults, and we go on. */
+	START(jump);
+	memset(frame, 0, sizeof frame);
+	ck_assert_int_eq(space_write(s, DATA, frame, sizeof frame), sizeof frame);
+	r.rdi = stub_word(STUB_T_RESTORER);
+	r.rsp = DATA;
+	run_on(c, &r, &st);
+	END();
+}
+END_TEST
+
+START_TEST(test_deaf_guest)
+{
+	/* A forged frame that blocks all signals, then spins: the kick is not answered, the guest dies of it. */
+	struct {
+		uint64_t head[5], regs[18];
+		uint16_t seg[4];
+		uint64_t err[5], rest[8], mask;
+	} f;
+	struct kicker k = { .ms = 50, .times = 1 };
+	pthread_t t;
+	uint64_t t0;
+
+	START(jump);
+	memset(&f, 0, sizeof f);
+	f.head[3] = 2;			/* SS_DISABLE */
+	f.regs[16] = CODE + 64;		/* rip */
+	f.regs[15] = STACK + 0x8000;
+	f.regs[17] = 0x202;
+	f.seg[0] = 0x33;
+	f.seg[3] = 0x2b;
+	f.mask = ~0ULL;
+	ck_assert_int_eq(space_write(s, DATA, &f, sizeof f), sizeof f);
+	ck_assert_int_eq(space_write(s, CODE + 64, "\xeb\xfe", 2), 2);
+	r.rdi = stub_word(STUB_T_RESTORER);
+	r.rsp = DATA;
+	k.c = c;
+	ck_assert_int_eq(pthread_create(&t, NULL, kick_later, &k), 0);
+	t0 = now_ns();
+	ctx_run(c, &r, &st);
+	ck_assert(st.kind == STOP_DEAD || st.kind == STOP_KICK || st.kind == STOP_FAULT || st.kind == STOP_SYSCALL);
+	if (strcmp(use, "systrap") == 0)
+		ck_assert_int_eq(st.kind, STOP_DEAD);
+	ck_assert_uint_lt(now_ns() - t0, 20 * NSEC_PER_SEC);
+	pthread_join(t, NULL);
+	END();
+}
+END_TEST
+
+START_TEST(test_scribble)
+{
+	START(scribble);
+	r.rcx = 0;
+	run_on(c, &r, &st);
+	END();
+}
+END_TEST
+
+/* Every byte of the stub's text as an entry point, with registers that point at guest memory. */
+START_TEST(test_jump_into_stub)
+{
+	struct space *s2;
+	struct ctx *c2;
+
+	START(jump);
+	for (uint64_t at = _i * 64; at < (uint64_t)_i * 64 + 64; at += 3) {
+		struct abi_regs r2 = start_regs();
+		struct kicker k = { .ms = 20, .times = 1 };
+		pthread_t t;
+
+		ck_assert_int_eq(space_fork(s, &s2), 0);
+		ck_assert_int_eq(ctx_new(s2, &c2), 0);
+		r2.rdi = STUB_GUEST_TEXT + at;
+		r2.rbx = r2.rdx = r2.rcx = DATA + 0x1000;
+		r2.rsp = STACK + 0x8000;
+		k.c = c2;
+		ck_assert_int_eq(pthread_create(&t, NULL, kick_later, &k), 0);
+		ctx_run(c2, &r2, &st);
+		pthread_join(t, NULL);
+		ctx_free(c2);
+		space_free(s2);
+	}
+	/* The others never noticed. */
+	r.rdi = CODE + 0x100;
+	ck_assert_int_eq(space_write(s, CODE + 0x100, g_loop, (size_t)(g_loop_end - g_loop)), g_loop_end - g_loop);
+	RUN_SYSCALL(39);
+	END();
+}
+END_TEST
+
+START_TEST(test_stub_killed)
+{
+	uint64_t t0;
+
+	START(spin);
+	/* As the host's OOM killer would: from outside, while the guest runs. */
+	{
+		int pid = space_host_pid(s);
+		struct kicker k = { .ms = 100, .times = 0 };
+		pthread_t t;
+
+		(void)k;
+		(void)t;
+		ck_assert_int_gt(pid, 1);
+		ck_assert_int_eq(host_tgkill(pid, pid, SIGKILL), 0);
+	}
+	t0 = now_ns();
+	ctx_run(c, &r, &st);
+	ck_assert_int_eq(st.kind, STOP_DEAD);
+	ck_assert_uint_lt(now_ns() - t0, 3 * NSEC_PER_SEC);
+	ctx_run(c, &r, &st);
+	ck_assert_int_eq(st.kind, STOP_DEAD);
+	{
+		struct mapcmd m = { .op = MAPOP_MUNMAP, .va = DATA, .len = 4096 };
+		char b;
+
+		ck_assert_int_eq(space_exec(s, &m, 1), -ESRCH);
+		ck_assert_int_eq(space_read(s, DATA, &b, 1), -ESRCH);
+	}
+	END();
+}
+END_TEST
+
+/* ---- main ---------------------------------------------------------------- */
+
+static void
+set_systrap(void)
+{
+	use = "systrap";
+}
+
+static void
+set_ptrace(void)
+{
+	use = "ptrace";
+}
+
+static TCase *
+cases(const char *name, void (*setup)(void))
+{
+	TCase *tc = tcase_create(name);
+
+	tcase_add_checked_fixture(tc, setup, NULL);
+	tcase_set_timeout(tc, 60);
+	tcase_add_test(tc, test_syscall);
+	tcase_add_test(tc, test_faults);
+	tcase_add_test(tc, test_page_faults);
+	tcase_add_test(tc, test_bases);
+	tcase_add_test(tc, test_fp);
+	tcase_add_test(tc, test_foreign);
+	tcase_add_test(tc, test_kick);
+	tcase_add_test(tc, test_cas);
+	tcase_add_test(tc, test_memory);
+	tcase_add_test(tc, test_fork);
+	tcase_add_test(tc, test_threads);
+	tcase_add_test(tc, test_no_call_escapes);
+	tcase_add_test(tc, test_forged_frame);
+	tcase_add_test(tc, test_deaf_guest);
+	tcase_add_test(tc, test_scribble);
+	tcase_add_loop_test(tc, test_jump_into_stub, 0, 6);
+	tcase_add_test(tc, test_stub_killed);
+	return tc;
+}
+
+static int
+bench(const char *name)
+{
+	enum { N = 100000 };
+	struct space *s, *s2;
+	struct ctx *c;
+	struct abi_regs r = start_regs();
+	struct stop st;
+	struct platform_stats ps;
+	uint64_t t0;
+	int n = strcmp(name, "ptrace") == 0 ? N / 10 : N;
+
+	if (boot_as(name) != 0 || space_new(&s) != 0 || fill(s, g_loop, g_loop_end) != 0)
+		return 1;
+	if (ctx_new(s, &c) != 0)
+		return 1;
+	for (int i = 0; i < 1000; i++)
+		ctx_run(c, &r, &st);
+	t0 = now_ns();
+	for (int i = 0; i < n; i++)
+		ctx_run(c, &r, &st);
+	dprintf(2, "%s: null system call %llu ns\n", name, (unsigned long long)((now_ns() - t0) / (unsigned)n));
+	t0 = now_ns();
+	for (int i = 0; i < 1000; i++) {
+		struct mapcmd m = { .op = MAPOP_MMAP, .va = 0x30000000, .len = 4096, .prot = PROT_READ,
+		    .flags = MAP_PRIVATE, .fd = MAPFD_ANON };
+
+		if (space_exec(s, &m, 1) != 0)
+			return 1;
+	}
+	dprintf(2, "%s: one mmap %llu ns\n", name, (unsigned long long)((now_ns() - t0) / 1000));
+	t0 = now_ns();
+	for (int i = 0; i < 200; i++) {
+		if (space_fork(s, &s2) != 0)
+			return 1;
+		space_free(s2);
+	}
+	dprintf(2, "%s: fork and free %llu ns\n", name, (unsigned long long)((now_ns() - t0) / 200));
+	t0 = now_ns();
+	for (int i = 0; i < 200; i++) {
+		if (space_new(&s2) != 0)
+			return 1;
+		space_free(s2);
+	}
+	dprintf(2, "%s: new and free %llu ns\n", name, (unsigned long long)((now_ns() - t0) / 200));
+	platform_get_stats(&ps);
+	dprintf(2, "%s: %llu spins paid, %llu sleeps\n", name, (unsigned long long)ps.spins_paid,
+	    (unsigned long long)ps.sleeps);
+	host_exit(0);
+}
+
+int
+main(int argc, char **argv)
+{
+	Suite *suite;
+	SRunner *sr;
+	int failed;
+
+	if (argc > 1 && strcmp(argv[1], "bench") == 0)
+		return bench(argc > 2 ? argv[2] : "systrap");
+	suite = suite_create("platform");
+	suite_add_tcase(suite, cases("systrap", set_systrap));
+	suite_add_tcase(suite, cases("ptrace", set_ptrace));
+	sr = srunner_create(suite);
+	srunner_run_all(sr, CK_ENV);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed != 0;
+}
