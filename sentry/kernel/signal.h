@@ -59,6 +59,14 @@ void signal_force(struct task *t, const struct abi_siginfo *info);
 /* kill(2)'s permission: 0 or -EPERM. */
 int signal_may_send(struct task *from, struct process *to, int signo);
 
+/* To p with every check that kill(2) makes once it has found it. No lock held. */
+int signal_send_checked(struct task *t, struct process *p, const struct abi_siginfo *info) MUST_CHECK;
+/*
+ * A guest's siginfo for sigqueue(3): it may not pretend (-EPERM) that the kernel, or kill(2), sent its signal
+ * to somebody else.
+ */
+int siginfo_get(struct task *t, gaddr_t at, bool to_self, struct abi_siginfo *info) MUST_CHECK;
+
 /* Anything deliverable to t right now (or a group exit, a stop)? Cheap: an atomic flag. */
 bool signal_pending(struct task *t);
 bool signal_fatal_pending(struct task *t);

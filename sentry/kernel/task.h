@@ -330,6 +330,11 @@ int process_wait(struct task *t, const struct wait_request *r, struct wait_resul
 void futex_exit(struct task *t);
 void tty_session_gone(struct session *s);
 
+/* pidfds (fs/pidfd.c). A descriptor for p, close-on-exec; the process behind one, counted: -EBADF. */
+int pidfd_install(struct task *t, struct process *p, uint32_t flags) MUST_CHECK;
+int pidfd_process_get(struct task *t, int32_t fd, struct process **out, bool *nonblock) MUST_CHECK;
+void pidfd_process_ended(void);			/* some process has become a zombie */
+
 /* ELF: loads r's program into a fresh mm and fills regs: sentry/kernel/elf.c. */
 struct image { struct mm *mm; uint64_t entry, sp; };
 int elf_load(struct task *t, struct exec_request *r, struct image *out) MUST_CHECK;	/* handles #! by rewriting r; -ENOEXEC ... */

@@ -14,6 +14,7 @@
 #include "abi/errno.h"
 #include "abi/resource.h"
 #include "base/kmem.h"
+#include "base/log.h"
 #include "sentry/mm/usercopy.h"
 #include "sentry/syscall/syscall.h"
 #include "sentry/vfs/fdtable.h"
@@ -54,10 +55,6 @@ check_support(struct task *t, const struct clone_request *r)
 		return -EPERM;
 	if (ns) {
 		report_missing(t, "clone with new namespaces %#llx", (unsigned long long)ns);
-		return -EINVAL;
-	}
-	if (r->flags & CLONE_PIDFD) {
-		report_missing(t, "clone with CLONE_PIDFD");
 		return -EINVAL;
 	}
 	if (r->flags & CLONE_INTO_CGROUP) {
@@ -351,6 +348,7 @@ task_clone(struct task *t, const struct clone_request *r)
 {
 	struct kthread *thread;
 	struct task *child = NULL;
+	int pidfd = -1;
 	int64_t pid;
 	int err;
 
@@ -372,8 +370,14 @@ task_clone(struct task *t, const struct clone_request *r)
 		kthread_put(thread);
 		return err;
 	}
-	pid = link_child(t, child, r);
+	if (r->flags & CLONE_PIDFD) {
+		pidfd = pidfd_install(t, child->process, 0);
+		err = pidfd < 0 ? pidfd : put_u32(t, r->pidfd, (uint32_t)pidfd);
+	}
+	pid = err ? err : link_child(t, child, r);
 	if (pid < 0) {
+		if (pidfd >= 0 && fd_close(t, pidfd) != 0)
+			log_debug("task", "the pidfd of a failed clone was closed by another thread");
 		kthread_put(thread);
 		drop_child(child);
 		return pid;

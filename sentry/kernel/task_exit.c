@@ -451,6 +451,7 @@ process_end(struct task *t)
 		process_reap_locked(p, &own);
 	n = reap_some(&dead, reaped, ARRAY_LEN(reaped));
 	mutex_unlock(&kernel.tasks_mu);
+	pidfd_process_ended();
 	while (n > 0) {
 		for (unsigned i = 0; i < n; i++)
 			reaped_put(&reaped[i]);

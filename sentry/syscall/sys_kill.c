@@ -15,9 +15,8 @@ valid_signal(int32_t signo)
 	return signo >= 0 && signo <= ABI_NSIG;
 }
 
-/* With every check that kill(2) makes once it has found the process. */
-static int
-send_checked(struct task *t, struct process *p, const struct abi_siginfo *info)
+int
+signal_send_checked(struct task *t, struct process *p, const struct abi_siginfo *info)
 {
 	int err;
 
@@ -83,7 +82,7 @@ kill_all(struct task *t, const struct abi_siginfo *info)
 	if (e.crowd.n == 0)
 		return -ESRCH;
 	for (uint64_t i = 0; i < e.crowd.n; i++) {
-		int err = send_checked(t, e.crowd.p[i], info);
+		int err = signal_send_checked(t, e.crowd.p[i], info);
 
 		/* As Linux: those that may not be signalled are passed over in silence. */
 		if (err && err != -EPERM)
@@ -108,7 +107,7 @@ kill_group(struct task *t, struct pidgroup *g, const struct abi_siginfo *info)
 	}
 	mutex_unlock(&kernel.tasks_mu);
 	for (uint64_t i = 0; i < c.n; i++) {
-		int err = send_checked(t, c.p[i], info);
+		int err = signal_send_checked(t, c.p[i], info);
 
 		sent |= err == 0;
 		ret = err;
@@ -127,7 +126,7 @@ sys_kill(struct task *t, int32_t pid, int32_t signo)
 		/* Any thread's id names its process. */
 		AUTO_PUT(task) o = task_find_get(pid);
 
-		return o ? send_checked(t, o->process, &info) : -ESRCH;
+		return o ? signal_send_checked(t, o->process, &info) : -ESRCH;
 	}
 	if (pid == INT32_MIN)
 		return -ESRCH;
@@ -177,15 +176,13 @@ sys_tkill(struct task *t, int32_t tid, int32_t signo)
 	return send_thread(t, 0, tid, &info);
 }
 
-/* A guest may not pretend that the kernel, or kill(2), sent its signal to somebody else. */
-static int
-get_siginfo(struct task *t, gaddr_t at, int32_t signo, bool to_self, struct abi_siginfo *info)
+int
+siginfo_get(struct task *t, gaddr_t at, bool to_self, struct abi_siginfo *info)
 {
 	int err = copy_in(t, info, at, sizeof *info);
 
 	if (err)
 		return err;
-	info->si_signo = signo;
 	if ((info->si_code >= 0 || info->si_code == SI_TKILL) && !to_self)
 		return -EPERM;
 	return 0;
@@ -195,23 +192,25 @@ int64_t
 sys_rt_sigqueueinfo(struct task *t, int32_t pid, int32_t signo, gaddr_t uinfo)
 {
 	struct abi_siginfo info;
-	int err = get_siginfo(t, uinfo, signo, pid == t->process->pid, &info);
+	int err = siginfo_get(t, uinfo, pid == t->process->pid, &info);
 
 	if (err)
 		return err;
+	info.si_signo = signo;
 	AUTO_PUT(task) o = pid > 0 ? task_find_get(pid) : NULL;
 
-	return o ? send_checked(t, o->process, &info) : -ESRCH;
+	return o ? signal_send_checked(t, o->process, &info) : -ESRCH;
 }
 
 int64_t
 sys_rt_tgsigqueueinfo(struct task *t, int32_t tgid, int32_t tid, int32_t signo, gaddr_t uinfo)
 {
 	struct abi_siginfo info;
-	int err = get_siginfo(t, uinfo, signo, tid == t->tid, &info);
+	int err = siginfo_get(t, uinfo, tid == t->tid, &info);
 
 	if (err)
 		return err;
+	info.si_signo = signo;
 	if (tgid <= 0 || tid <= 0)
 		return -EINVAL;
 	return send_thread(t, tgid, tid, &info);

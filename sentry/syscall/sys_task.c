@@ -366,6 +366,9 @@ sys_wait4(struct task *t, int32_t pid, gaddr_t status, int32_t options, gaddr_t 
 static int
 waitid_target(struct task *t, int32_t idtype, int32_t id, struct wait_request *r)
 {
+	AUTO_PUT(process) p = NULL;
+	int err;
+
 	switch (idtype) {
 	case P_ALL:
 		r->which = WAIT_ANY;
@@ -381,8 +384,12 @@ waitid_target(struct task *t, int32_t idtype, int32_t id, struct wait_request *r
 	case P_PIDFD:
 		if (id < 0)
 			return -EINVAL;
-		report_missing(t, "waitid with P_PIDFD");
-		return -EBADF;
+		err = pidfd_process_get(t, id, &p, NULL);
+		if (err)
+			return err;
+		r->which = WAIT_PID;
+		r->id = p->pid;
+		return 0;
 	default:
 		return -EINVAL;
 	}
