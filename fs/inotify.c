@@ -5,7 +5,6 @@
  * load.  A watch holds the place it watches, so the node stays the one that the VFS reports on.
  */
 #include <asm/ioctls.h>
-#include <fcntl.h>
 #include <linux/inotify.h>
 #include <poll.h>
 #include <string.h>
