@@ -19,6 +19,7 @@
 #include "base/boot.h"
 #include "base/fault.h"
 #include "base/hostcall.h"
+#include "base/json.h"
 #include "base/kmem.h"
 #include "base/log.h"
 #include "fs/dev.h"
@@ -51,7 +52,7 @@ tell_ready(const char *error, int exit_code)
 		sb_puts(&sb, "{\"ok\":true}\n");
 	} else {
 		sb_puts(&sb, "{\"error\":");
-		sb_quote(&sb, error, strlen(error), 800);
+		sb_json(&sb, error);
 		sb_printf(&sb, ",\"exit\":%d}\n", exit_code);
 	}
 	n = host_pwrite(BOOT_FD_READY, line, sb.len, -1);
@@ -257,6 +258,9 @@ boot(struct bootspec *spec)
 	err = hostfd_boot();
 	if (err)
 		boot_fail("cannot make a pipe", err);
+	err = hostfd_boot();
+	if (err)
+		boot_fail("cannot make the descriptor watcher", err);
 	lock_down(spec);
 
 	err = tasks_boot();

@@ -1,0 +1,47 @@
+#!/bin/sh
+# Every everyday test, in one run; the last line counts them: "N passed, M failed".
+#
+# Each suite prints its own "N passed, M failed"; a suite that ends without that line counts as one failure.
+set -u
+make="make --no-print-directory"
+jobs=$(nproc)
+passed=0 failed=0
+
+suite() {
+	name=$1
+	shift
+	echo "== $name"
+	log=$(mktemp)
+	"$@" >"$log" 2>&1
+	code=$?
+	cat "$log"
+	line=$(grep -E '^[0-9]+ passed, [0-9]+ failed' "$log" | tail -1)
+	rm -f "$log"
+	if [ -z "$line" ]; then
+		echo "$name: ended (status $code) without a count"
+		failed=$((failed + 1))
+		return
+	fi
+	p=${line%% passed*}
+	f=${line#*passed, }
+	f=${f%% failed*}
+	passed=$((passed + p))
+	failed=$((failed + f))
+	if [ "$code" != 0 ] && [ "$f" = 0 ]; then
+		echo "$name: status $code"
+		failed=$((failed + 1))
+	fi
+}
+
+echo "== build"
+$make -j"$jobs" MODE=dev all || { echo "0 passed, 1 failed"; exit 1; }
+$make -j"$jobs" MODE=release all || { echo "0 passed, 1 failed"; exit 1; }
+
+suite lint $make lint
+suite unit $make -j"$jobs" MODE=dev check-unit
+suite guest $make MODE=dev check-guest
+suite oci $make MODE=dev check-oci
+suite programs $make MODE=release check-programs
+
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
