@@ -106,6 +106,7 @@ thread_start(struct ctx *c, bool mapped)
 	s->cmd->ent[n++] = (struct stub_ent){ .op = MOP_THREAD,
 	    .args = { hdr, hdr, c->va, 0, STUB_CTX_SIZE - CTX_HDR } };
 	atomic_store(&c->sh->spin, 0);
+	atomic_store(&c->sh->nobase, plat.ptrace);
 	atomic_store(&c->sh->state, ST_RUN_SLEEP);
 	err = space_batch(s, n, &at);
 	if (err)
@@ -184,23 +185,36 @@ void
 ctx_free(struct ctx *c)
 {
 	struct space *s = c->s;
-	bool dead = atomic_load(&s->dead);
 
-	plat.ops->detach(c);
 	mutex_lock(&s->mu);
 	mutex_lock(&plat.mu);
 	list_remove(&c->node);
 	mutex_unlock(&plat.mu);
-	if (!dead && plat.ops->may_park && s->nparked < PARKED_MAX) {
+	if (!atomic_load(&s->dead) && plat.ops->may_park && s->nparked < PARKED_MAX) {
 		s->nparked++;
 		list_push_back(&s->parked, &c->node);
 	} else {
 		list_push_back(&s->leaving, &c->node);
-		atomic_store(&c->sh->op, COP_EXIT);
-		if (!dead && atomic_exchange(&c->sh->state, ST_RUN) != ST_STOP)
-			host_futex_wake(&c->sh->state, 1, true);
+		plat.ops->leave(c);
 	}
 	mutex_unlock(&s->mu);
+}
+
+bool
+kick_take(struct ctx *c)
+{
+	return atomic_load_explicit(&c->kick, memory_order_relaxed) != 0 && atomic_exchange(&c->kick, 0) != 0;
+}
+
+void
+ctx_give_up(struct ctx *c, struct stop *stop)
+{
+	memset(stop, 0, sizeof *stop);
+	stop->kind = STOP_DEAD;
+	space_kill(c->s);
+	mutex_lock(&plat.mu);
+	space_set_dead_locked(c->s);
+	mutex_unlock(&plat.mu);
 }
 
 void

@@ -59,18 +59,17 @@ struct ctx {
 	bool		told_to_spin;	/* [t] the stub, at its last start */
 	struct list	node;		/* ctxs, parked or leaving */
 	/* ptrace only */
-	bool		attached, started; /* [t] */
-	struct abi_regs	shown;		/* [t] registers as the host has them now */
+	bool		attached;	/* [t] */
 };
 
 struct ctx_ops {
 	int	(*attach)(struct ctx *c);	/* after the thread has stopped for the first time */
 	void	(*run)(struct ctx *c, struct abi_regs *regs, struct stop *stop);
-	void	(*detach)(struct ctx *c);	/* before the thread is parked or told to exit */
+	void	(*leave)(struct ctx *c);	/* tells the thread to exit; it may be dead already */
 	int	(*get_fp)(struct ctx *c, void *buf);
 	int	(*set_fp)(struct ctx *c, const void *buf);
 	int	(*cas32)(struct ctx *c, uint64_t va, uint32_t old, uint32_t new, uint32_t *seen);
-	bool	may_park;
+	bool	may_park;			/* the thread can wait for another owner */
 };
 extern const struct ctx_ops systrap_ops, ptrace_ops;
 
@@ -109,6 +108,7 @@ cpu_relax(void)
 }
 
 /* zygote.c */
+uint64_t stub_text_word(unsigned at);			/* from the table of STUB_T_* */
 int zygote_start(const struct platform_conf *conf, unsigned slot, const char **why) MUST_CHECK;
 
 /* space.c */
@@ -122,6 +122,10 @@ void space_release_locked(struct space *s);
 
 /* systrap.c: the frame that the handler has announced lies inside the context set. */
 int frame_find(struct ctx *c) MUST_CHECK;
+void frame_fault(struct ctx *c, struct stop *stop);	/* trapno, error and cr2 of the frame */
+uint64_t base_ok(uint64_t base);			/* a segment base that the host takes */
+bool kick_take(struct ctx *c);				/* consumes a kick; true when there was one */
+void ctx_give_up(struct ctx *c, struct stop *stop);	/* ends the space */
 
 /* ctx.c */
 void ctx_release_locked(struct ctx *c);			/* its slot and struct; plat.mu held */

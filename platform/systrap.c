@@ -94,6 +94,19 @@ fp_find(struct ctx *c)
 	return c->base + (at - c->va);
 }
 
+void
+frame_fault(struct ctx *c, struct stop *stop)
+{
+	struct frame_uc uc;
+
+	if (frame_find(c) != 0)
+		return;
+	memcpy(&uc, &frame_of(c)->uc, sizeof uc);
+	stop->trapno = uc.trapno;
+	stop->error = uc.err;
+	stop->cr2 = uc.cr2;
+}
+
 static void
 regs_out(struct abi_regs *r, const struct frame_uc *u)
 {
@@ -147,7 +160,7 @@ regs_in(struct frame_uc *u, const struct abi_regs *r)
 }
 
 /* A base that wrfsbase takes; anything else would fault in the stub. */
-static uint64_t
+uint64_t
 base_ok(uint64_t base)
 {
 	return base < (1ULL << 47) ? base : 0;
@@ -310,30 +323,12 @@ stub_go(struct ctx *c, uint32_t op)
 /* ---- operations ---------------------------------------------------------- */
 
 static void
-give_up(struct ctx *c, struct stop *stop)
-{
-	memset(stop, 0, sizeof *stop);
-	stop->kind = STOP_DEAD;
-	space_kill(c->s);
-	mutex_lock(&plat.mu);
-	space_set_dead_locked(c->s);
-	mutex_unlock(&plat.mu);
-}
-
-/* Consumes a kick; true when there was one. */
-static bool
-kick_take(struct ctx *c)
-{
-	return atomic_load_explicit(&c->kick, memory_order_relaxed) != 0 && atomic_exchange(&c->kick, 0) != 0;
-}
-
-static void
 systrap_run(struct ctx *c, struct abi_regs *regs, struct stop *stop)
 {
 	bool ok;
 
 	if (atomic_load_explicit(&c->s->dead, memory_order_relaxed)) {
-		give_up(c, stop);
+		ctx_give_up(c, stop);
 		return;
 	}
 	atomic_store(&c->running, true);
@@ -354,7 +349,7 @@ systrap_run(struct ctx *c, struct abi_regs *regs, struct stop *stop)
 	atomic_fetch_sub_explicit(&plat.nrun, 1, memory_order_relaxed);
 	atomic_store(&c->running, false);
 	if (!ok)
-		give_up(c, stop);
+		ctx_give_up(c, stop);
 }
 
 static int
@@ -365,9 +360,13 @@ systrap_attach(struct ctx *c)
 }
 
 static void
-systrap_detach(struct ctx *c)
+systrap_leave(struct ctx *c)
 {
-	(void)c;
+	if (atomic_load(&c->s->dead))
+		return;
+	atomic_store(&c->sh->op, COP_EXIT);
+	if (atomic_exchange(&c->sh->state, ST_RUN) != ST_STOP)
+		host_futex_wake(&c->sh->state, 1, true);
 }
 
 static int
@@ -409,7 +408,7 @@ systrap_cas32(struct ctx *c, uint64_t va, uint32_t old, uint32_t new, uint32_t *
 const struct ctx_ops systrap_ops = {
 	.attach = systrap_attach,
 	.run = systrap_run,
-	.detach = systrap_detach,
+	.leave = systrap_leave,
 	.get_fp = systrap_get_fp,
 	.set_fp = systrap_set_fp,
 	.cas32 = systrap_cas32,

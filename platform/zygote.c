@@ -49,8 +49,8 @@ struct ksigaction {
 	uint64_t	handler, flags, restorer, mask;
 };
 
-static uint64_t
-text_word(unsigned at)
+uint64_t
+stub_text_word(unsigned at)
 {
 	uint64_t v;
 
@@ -66,7 +66,7 @@ make_text(void)
 	unsigned cap = ARRAY_LEN(progs.code);
 	int fd, n, m;
 
-	if ((size_t)(stub_blob_end - stub_blob) != STUB_TEXT_SIZE || text_word(0) != STUB_T_MAGIC)
+	if ((size_t)(stub_blob_end - stub_blob) != STUB_TEXT_SIZE || stub_text_word(0) != STUB_T_MAGIC)
 		return -ENOEXEC;
 	n = filter_export(ROLE_MAPPER, progs.code, cap);
 	if (n < 0)
@@ -117,7 +117,7 @@ take_signals(void)
 	struct ksigaction dfl = { 0, 0, 0, 0 }, ign = { (uint64_t)(uintptr_t)SIG_IGN, 0, 0, 0 };
 	/* Comparing for the sentry may fault inside the handler; nothing else may interrupt it. */
 	struct ksigaction sa = {
-		.handler = text_word(STUB_T_HANDLER), .restorer = text_word(STUB_T_RESTORER),
+		.handler = stub_text_word(STUB_T_HANDLER), .restorer = stub_text_word(STUB_T_RESTORER),
 		.flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | 0x04000000 /* SA_RESTORER */,
 		.mask = ~(1ULL << (SIGSEGV - 1) | 1ULL << (SIGBUS - 1)),
 	};
@@ -194,7 +194,7 @@ zygote_main(void *arg)
 		_exit(2);
 	r12 = b->slot_off;
 	r13 = BOOT_TEXT;
-	__asm__ volatile("jmp *%0" : : "r"(BOOT_TEXT + text_word(STUB_T_BOOT)), "r"(r12), "r"(r13));
+	__asm__ volatile("jmp *%0" : : "r"(BOOT_TEXT + stub_text_word(STUB_T_BOOT)), "r"(r12), "r"(r13));
 	__builtin_unreachable();
 }
 

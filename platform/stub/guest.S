@@ -15,7 +15,7 @@
 
 	.section .text.guest, "ax"
 	.globl	guest_first, guest_handler, guest_restorer, guest_cas, guest_cas_done
-	.globl	cas_begin, cas_end
+	.globl	guest_leave
 
 /* The first act of a thread: a call that is not allowed, so that a frame exists. */
 guest_first:
@@ -35,6 +35,8 @@ guest_handler:
 	or	$(STUB_CTX_SIZE - 1), %rbx
 	sub	$(CTX_HDR - 1), %rbx
 	mov	%rdx, CTX_UC(%rbx)
+	cmpl	$0, CTX_NOBASE(%rbx)
+	jne	stop
 	rdfsbase %rax
 	mov	%rax, CTX_FSBASE(%rbx)
 	rdgsbase %rax
@@ -74,7 +76,7 @@ go:
 	cmp	$COP_CAS, %eax
 	je	cas
 	cmp	$COP_EXIT, %eax
-	je	leave
+	je	guest_leave
 	mov	CTX_FSBASE(%rbx), %rax
 	wrfsbase %rax
 	mov	CTX_GSBASE(%rbx), %rax
@@ -85,7 +87,7 @@ guest_restorer:
 	syscall
 	ud2
 
-leave:
+guest_leave:
 	xor	%edi, %edi
 	mov	$NR_exit, %eax
 	syscall

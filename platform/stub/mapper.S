@@ -39,9 +39,8 @@ _start:
 	.quad	guest_handler
 	.quad	guest_restorer
 	.quad	guest_cas
-	.quad	cas_begin
-	.quad	cas_end
 	.quad	guest_cas_done
+	.quad	guest_leave
 
 	.org	STUB_C_SELFMEM - STUB_TEXT
 	.asciz	"self/mem"

@@ -42,6 +42,7 @@
 #define CTX_FSBASE	16
 #define CTX_GSBASE	24
 #define CTX_OP		32
+#define CTX_NOBASE	36
 #define CTX_CASVA	40
 #define CTX_CASOLD	48
 #define CTX_CASNEW	52
@@ -89,7 +90,7 @@ struct stub_ctx {
 	_Atomic uint64_t uc;		/* where the host put the registers */
 	_Atomic uint64_t fs_base, gs_base;
 	_Atomic uint32_t op;
-	uint32_t	pad;
+	_Atomic uint32_t nobase;	/* leave the segment bases alone: ptrace sees to them */
 	_Atomic uint64_t cas_va;
 	_Atomic uint32_t cas_old, cas_new, cas_seen, cas_rc;
 };
@@ -98,7 +99,7 @@ _Static_assert(sizeof(struct stub_ent) == ENT_SIZE && offsetof(struct stub_ent, 
 _Static_assert(offsetof(struct stub_cmd, ent) == CMD_ENT && offsetof(struct stub_cmd, id) == CMD_ID, "cmd");
 _Static_assert(sizeof(struct stub_cmd) <= STUB_CMD_SIZE, "cmd size");
 _Static_assert(offsetof(struct stub_res, val) == RES_VAL, "res");
-_Static_assert(offsetof(struct stub_ctx, gs_base) == CTX_GSBASE && offsetof(struct stub_ctx, op) == CTX_OP &&
+_Static_assert(offsetof(struct stub_ctx, gs_base) == CTX_GSBASE && offsetof(struct stub_ctx, nobase) == CTX_NOBASE &&
     offsetof(struct stub_ctx, cas_va) == CTX_CASVA && offsetof(struct stub_ctx, cas_rc) == CTX_RC, "ctx");
 
 /* The linked stub (blob.S). */
@@ -111,8 +112,7 @@ extern const char stub_blob[], stub_blob_end[];
 #define STUB_T_HANDLER	16	/* the guest threads' signal handler */
 #define STUB_T_RESTORER	24
 #define STUB_T_CAS	32	/* compare-and-swap under ptrace; ends in int3 */
-#define STUB_T_FAULT	40	/* first and last byte of what may fault while comparing */
-#define STUB_T_FAULT_END 48
-#define STUB_T_CAS_DONE	56	/* the address after the int3 */
+#define STUB_T_CAS_DONE	40	/* the address after the int3 */
+#define STUB_T_LEAVE	48	/* ends the thread */
 
 #endif
