@@ -65,8 +65,9 @@ name_clear(struct inode *dir, const char *name)
 static void
 dir_changed(struct inode *dir, int subdirs)
 {
-	if (subdirs)
-		tmpfs_add_links(dir, subdirs);
+	/* A host filesystem that does not count subdirectories says 1, and that stays. */
+	if (subdirs && dir->attr.nlink > 1)
+		(void)tmpfs_add_links(dir, subdirs);
 	tmpfs_touch(dir, true);
 	overlay_pin(dir);
 }
