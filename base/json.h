@@ -36,6 +36,14 @@ int64_t jget_i64(struct jread *r, const json_t *obj, const char *path, const cha
 /* An array of strings, checked; NULL when absent. */
 json_t *jget_strs(struct jread *r, const json_t *obj, const char *path, const char *key);
 
+/*
+ * Names, arguments and environment are bytes, JSON's strings are not: on their way to the sentry each
+ * byte is the character of that number.  A new string, or array of them; and back, in place.
+ */
+json_t *json_bytes(const char *s);
+json_t *json_bytes_array(const json_t *strs);
+void json_bytes_decode(char *s);
+
 /* s as a JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD. */
 void sb_json(struct strbuf *sb, const char *s);
 

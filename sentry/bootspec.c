@@ -24,6 +24,8 @@ copy_str(struct jread *r, const char *s)
 	copy = mem_strdup(s);
 	if (copy == NULL)
 		jread_fail(r, "out of memory");
+	else
+		json_bytes_decode(copy);
 	return copy;
 }
 
