@@ -625,6 +625,8 @@ space_read(struct space *s, uint64_t va, void *buf, size_t len)
 {
 	uint64_t end;
 
+	if (atomic_load_explicit(&s->dead, memory_order_relaxed))
+		return -ESRCH;
 	if (ckd_add(&end, va, len) || end > GUEST_TOP)
 		return 0;
 	return len == 0 ? 0 : moved(s, host_pread(s->memfd, buf, len, (int64_t)va), len);
@@ -635,6 +637,8 @@ space_write(struct space *s, uint64_t va, const void *buf, size_t len)
 {
 	uint64_t end;
 
+	if (atomic_load_explicit(&s->dead, memory_order_relaxed))
+		return -ESRCH;
 	if (ckd_add(&end, va, len) || end > GUEST_TOP)
 		return 0;
 	return len == 0 ? 0 : moved(s, host_pwrite(s->memfd, buf, len, (int64_t)va), len);
