@@ -13,20 +13,27 @@
 
 #include "base/hostcall.h"
 #include "base/kmem.h"
+#include "base/strbuf.h"
 #include "sentry/vfs/file.h"
+#include "sentry/vfs/super.h"
 
 #define PIPE_CHUNK	4096	/* a pipe that polls writable takes this much without waiting */
 
+/* The host's descriptor, owned by the inode: /dev/stdout opens another file over the same one. */
 struct hoststream {
-	struct file	file;		/* first */
+	struct inode	inode;		/* first */
 	int		fd;		/* [I] owned */
+	struct waitq	wq;
 };
 KMEM_CACHE(hoststream);
+KMEM_CACHE(file);
+
+static _Atomic uint32_t next_number = 1;
 
 static struct hoststream *
 hoststream_of(struct file *f)
 {
-	return container_of(f, struct hoststream, file);
+	return container_of(f->inode, struct hoststream, inode);
 }
 
 static int64_t
@@ -73,12 +80,8 @@ hoststream_ready(struct file *f, uint32_t events)
 static void
 hoststream_free(struct file *f)
 {
-	struct hoststream *h = hoststream_of(f);
-
-	hostfd_forget(h->fd);
-	(void)host_close(h->fd);
 	file_fini(f);
-	obj_free(hoststream, h);
+	obj_free(file, f);
 }
 
 static const struct file_ops hoststream_ops = {
@@ -100,20 +103,81 @@ static const struct file_ops hoststream_ops = {
 	.free = hoststream_free,
 };
 
+/* Another file over i: by hoststream_new, or through /proc/PID/fd. */
+static int
+hoststream_open(struct task *t, struct inode *i, uint32_t flags, struct file **out)
+{
+	struct file *f = obj_new(file);
+
+	(void)t;
+	if (f == NULL)
+		return -ENOMEM;
+	file_init(f, &hoststream_ops, i, flags);
+	f->wq = &container_of(i, struct hoststream, inode)->wq;
+	*out = f;
+	return 0;
+}
+
+static void
+hoststream_inode_free(struct inode *i)
+{
+	struct hoststream *h = container_of(i, struct hoststream, inode);
+
+	hostfd_forget(h->fd);
+	(void)host_close(h->fd);
+	inode_fini(i);
+	obj_free(hoststream, h);
+}
+
+static const struct inode_ops hoststream_inode_ops = {
+	.lookup = inode_no_lookup,
+	.create = inode_no_create,
+	.link = inode_no_link,
+	.unlink = inode_no_unlink,
+	.rmdir = inode_no_unlink,
+	.rename = inode_no_rename,
+	.tmpfile = inode_no_tmpfile,
+	.open = hoststream_open,
+	.readlink = inode_no_readlink,
+	.followlink = inode_no_followlink,
+	.getattr = inode_plain_getattr,
+	.setattr = inode_plain_setattr,
+	.permission = inode_any_permission,
+	.getxattr = inode_no_getxattr,
+	.setxattr = inode_no_setxattr,
+	.listxattr = inode_no_listxattr,
+	.revalidate = inode_always_valid,
+	.free = hoststream_inode_free,
+};
+
 int
 hoststream_new(int host_fd, uint32_t flags, struct file **out)
 {
 	struct hoststream *h = obj_new(hoststream);
+	char name[32];
+	struct strbuf sb = STRBUF(name, sizeof name);
+	struct file *f;
 	int err;
 
-	if (h == NULL)
+	if (h == NULL) {
+		(void)host_close(host_fd);
 		return -ENOMEM;
-	h->fd = host_fd;
-	err = file_init_anon(&h->file, &hoststream_ops, "pipe:[1]", S_IFIFO | 0600, flags);
-	if (err) {
-		obj_free(hoststream, h);
-		return err;
 	}
-	*out = &h->file;
+	/* Whoever the container runs as opens its own /dev/stdout; a runtime hands those streams to it. */
+	inode_init(&h->inode, &hoststream_inode_ops, &anon_super, S_IFIFO | 0666, RANK_inode);
+	h->inode.attr.ino = atomic_fetch_add(&next_number, 1);
+	h->fd = host_fd;
+	waitq_init(&h->wq);
+	sb_printf(&sb, "pipe:[%u]", (unsigned)h->inode.attr.ino);
+	err = hoststream_open(NULL, &h->inode, flags, &f);
+	if (!err) {
+		err = file_set_anon(f, name, &h->inode);
+		if (err)
+			file_put(f);
+	}
+	inode_put(&h->inode);
+	if (err)
+		return err;
+	*out = f;
 	return 0;
 }

@@ -20,6 +20,7 @@
 #include "sentry/vfs/inode.h"
 #include "sentry/vfs/mount.h"
 #include "sentry/vfs/name.h"
+#include "sentry/vfs/super.h"
 
 #define OPEN_LINKS	40
 
@@ -165,6 +166,9 @@ dispatch(struct task *t, struct inode *i, uint32_t flags, struct file **out)
 	case S_IFSOCK:
 		return -ENXIO;
 	case S_IFIFO:
+		/* A stream of the host looks like a pipe, and opens itself. */
+		if (i->super == &anon_super && i->ops->open != inode_no_open)
+			return i->ops->open(t, i, flags, out);
 		return fifo_open(t, i, flags, out);
 	default:
 		return i->ops->open(t, i, flags, out);
