@@ -27,9 +27,9 @@
 #include "base/log.h"
 #include "platform/space.h"
 
-#define BOOT_STACK	0x200000000ULL		/* low, where nothing else is ever placed */
+#define BOOT_STACK	0x7e9000000000ULL	/* where nothing else is ever placed, sanitizers included */
 #define BOOT_STACK_SIZE	0x20000ULL
-#define BOOT_TEXT	0x210000000ULL
+#define BOOT_TEXT	0x7e9010000000ULL
 
 struct progs {
 	struct sock_fprog mapper, guest;
