@@ -87,10 +87,13 @@ main(void)
 	reap(pid);
 	P("from a child: %d %s pid %s uid %d", got[SIGUSR1], si_code_name(SIGUSR1, got_info.si_code),
 	    got_info.si_pid == pid ? "right" : "?", got_info.si_uid);
-	/* kill(-1) as an unprivileged user reaches only its own; here nobody else is of that user */
+	/* kill(-1) as an unprivileged user reaches only its own, and not the caller */
 	P("kill all: %s", wst(CHILD(
 		setuid(60777);
+		pid_t t = START(write(gate[1], "x", 1); pause());
+		read(gate[0], &c, 1);
 		P("%s", res(Q(kill, -1, SIGTERM)));
+		P("%s", reap(t));
 	)));
 	return 0;
 }

@@ -8,7 +8,7 @@ main(void)
 	P("1000 %s", res(raw6(1000, 0, 0, 0, 0, 0, 0)));
 	P("-1 %s", res(raw6(-1, 0, 0, 0, 0, 0, 0)));
 	P("huge %s", res(raw6(0x7fffffff, 0, 0, 0, 0, 0, 0)));
-	P("upper half is ignored or refused alike %s", res(raw6(0x100000000L + SYS_getppid, 0, 0, 0, 0, 0, 0) > 0));
+	P("upper half is ignored or refused alike %s", res(raw6(0x100000000L + SYS_getpid, 0, 0, 0, 0, 0, 0) > 0));
 	S(create_module, "x", 0);
 	S(get_kernel_syms, NULL);
 	S(query_module, NULL);

@@ -103,7 +103,7 @@ main(void)
 	P("signal 65 %s", res(Q(rt_sigqueueinfo, me, 65, &si)));
 	P("bad info %s", res(Q(rt_sigqueueinfo, me, 41, BAD)));
 	P("tg %s", res(Q(rt_tgsigqueueinfo, me, me, 42, &si)));
-	P("tg wrong %s", res(Q(rt_tgsigqueueinfo, 1, me, 42, &si)));
+	P("tg wrong %s", res(Q(rt_tgsigqueueinfo, 0x7ffffffe, me, 42, &si)));
 	P("tg zero %s", res(Q(rt_tgsigqueueinfo, 0, me, 42, &si)));
 	/* the number that may be pending is limited */
 	P("limit: %s", wst(CHILD(

@@ -23,7 +23,7 @@ pass()
 fail()
 {
 	echo fail >>"$RESULTS"
-	echo "fail $TEST: $*" | cut -c1-400
+	echo "fail $TEST: $*" | tr '\n' ' ' | cut -c1-300
 }
 
 skip()
@@ -160,6 +160,7 @@ make_bundle()
 		"mounts": [
 			{ "destination": "/proc", "type": "proc", "source": "proc" },
 			{ "destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": [ "nosuid", "mode=755", "size=65536k" ] },
+			{ "destination": "/dev/pts", "type": "devpts", "source": "devpts", "options": [ "nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620" ] },
 			{ "destination": "/tmp", "type": "tmpfs", "source": "tmpfs" }
 		],
 		"linux": { "namespaces": [ { "type": "pid" }, { "type": "mount" }, { "type": "ipc" }, { "type": "uts" }, { "type": "network" } ] }

@@ -54,7 +54,7 @@ logs_up()
 }
 ok "logs" until_ok logs_up
 pm ps --format '{{.Names}} {{.State}}'
-out_has '^long running' "ps"
+out_has '^long (running|Up)' "ps"
 pm exec long echo inside
 is_out inside "exec"
 pm exec long sh -c 'exit 7'
