@@ -24,7 +24,7 @@ finish()
 	else
 		pass
 	fi
-	wait $pid
+	wait $pid 2>/dev/null
 	status=$?
 	ok "$1: a failure" test "$status" != 0
 	ok "$1: nothing left" until_ok none_left

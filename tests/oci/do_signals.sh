@@ -6,7 +6,8 @@
 start()
 {
 	: >"$WORK/out"
-	"$VILLAGE" "do" --rootfs "$ROOT" -- /bin/sh -c "$1" >"$WORK/out" 2>"$WORK/err" &
+	# a shell ignores SIGINT and SIGQUIT in what it starts in the background
+	env --default-signal "$VILLAGE" "do" --rootfs "$ROOT" -- /bin/sh -c "$1" >"$WORK/out" 2>"$WORK/err" &
 	pid=$!
 	until_ok grep -q ready "$WORK/out" || fail "never ready: $(cat "$WORK/err")"
 }
@@ -23,7 +24,7 @@ finish()
 		fail "still running after ten seconds"
 		kill -9 $pid
 	fi
-	wait $pid
+	wait $pid 2>/dev/null
 	status=$?
 }
 
