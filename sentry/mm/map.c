@@ -33,8 +33,6 @@ mm_map_check(const struct mmap_args *a)
 		return -EINVAL;
 	if (len == 0)
 		return -ENOMEM;
-	if (ckd_add(&end, a->off, len))
-		return -EOVERFLOW;
 	if (len > GUEST_TOP)
 		return -ENOMEM;
 	if (is_fixed(a)) {
@@ -45,6 +43,9 @@ mm_map_check(const struct mmap_args *a)
 		if (a->addr < GUEST_BOTTOM)
 			return -EPERM;
 	}
+	/* The largest file offset there is; without a file nobody looks at it. */
+	if ((a->file != NULL || a->mobj != NULL) && (ckd_add(&end, a->off, len) || end > INT64_MAX))
+		return -EOVERFLOW;
 	switch (a->flags & MAP_TYPE) {
 	case MAP_PRIVATE:
 		break;

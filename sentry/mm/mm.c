@@ -219,7 +219,8 @@ brk_grow(struct mm *mm, uint64_t from, uint64_t to)
 	struct list dead;
 	int err;
 
-	if (to > GUEST_TOP || !range_free(mm, from, to) || !may_expand(mm, to - from, PROT_READ | PROT_WRITE, 0) ||
+	/* Linux keeps a page free above. */
+	if (to > GUEST_TOP - PAGE_SIZE || !range_free(mm, from, to + PAGE_SIZE) || !may_expand(mm, to - from, PROT_READ | PROT_WRITE, 0) ||
 	    mm->regions.count >= MAP_LIMIT)
 		return -ENOMEM;
 	if (mm->lock_future && mm->locked_vm + (to - from) > atomic_load(&mm->lim_memlock))

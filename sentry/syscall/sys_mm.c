@@ -203,7 +203,8 @@ sys_msync(struct task *t, gaddr_t addr, uint64_t len, uint32_t flags)
 	if ((flags & ~(uint32_t)(MS_ASYNC | MS_INVALIDATE | MS_SYNC)) || (at & ~PAGE_MASK) ||
 	    ((flags & MS_ASYNC) && (flags & MS_SYNC)))
 		return -EINVAL;
-	if ((len != 0 && page_up(len) == 0) || ckd_add(&end, at, page_up(len)))
+	/* A length that wraps when it is rounded is none at all, on Linux too. */
+	if (ckd_add(&end, at, page_up(len)))
 		return -ENOMEM;
 	while (!err && at < end) {
 		if (!mm_next_region(t->mm, at, &i))

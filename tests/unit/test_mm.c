@@ -187,9 +187,9 @@ START_TEST(heap)
 	ck_assert_int_eq(peek(AT(33)), 0);
 	ck_assert_uint_eq(mm->regions.count, 1);
 	map(AT(36), 1, RW, ANON | MAP_FIXED, NULL, 0);
-	ck_assert_int_eq(mm_brk(mm, AT(37)), (int64_t)AT(34));
-	ck_assert_int_eq(mm_brk(mm, AT(36)), (int64_t)AT(36));
-	ck_assert_int_eq(mm_brk(mm, AT(30)), (int64_t)AT(36));
+	ck_assert_int_eq(mm_brk(mm, AT(36)), (int64_t)AT(34));
+	ck_assert_int_eq(mm_brk(mm, AT(35)), (int64_t)AT(35));
+	ck_assert_int_eq(mm_brk(mm, AT(30)), (int64_t)AT(35));
 }
 END_TEST
 
