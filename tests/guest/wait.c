@@ -76,6 +76,8 @@ main(void)
 	P("by -group: %s", w4(-kid, 0));
 	/* stop and continue */
 	kid = START(for (;;) pause());
+	/* Inside, the group of pid 1 is an orphaned one, where SIGTSTP does nothing. */
+	setpgid(kid, kid);
 	kill(kid, SIGSTOP);
 	P("stop: %s", w4(kid, WUNTRACED));
 	P("once: %s", res(Q(wait4, kid, &st, WUNTRACED | WNOHANG, NULL)));
