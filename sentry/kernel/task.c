@@ -8,6 +8,7 @@
  */
 #include "sentry/kernel/tasktree.h"
 
+#include <malloc.h>
 #include <string.h>
 #include <time.h>
 #include <x86intrin.h>
@@ -116,6 +117,8 @@ tasks_boot(void)
 	tree_init(&kernel.pidgroups, pidgroup_cmp);
 	tree_init(&kernel.sessions, session_cmp);
 	ticks_calibrate();
+	/* libc would count CPUs by opening a file when threads ask for arenas of their own. */
+	(void)mallopt(M_ARENA_MAX, 1);
 	return vdso_boot();
 }
 

@@ -170,6 +170,7 @@ copy_state(struct task *t, struct task *child, const struct clone_request *r)
 	child->nice = t->nice;
 	child->sched_policy = t->sched_policy;
 	child->sched_prio = t->sched_prio;
+	memcpy(child->affinity, t->affinity, sizeof child->affinity);
 	memcpy(child->comm, t->comm, sizeof child->comm);
 	return 0;
 }

@@ -99,13 +99,14 @@ scan(struct task *t, const struct wait_request *r, struct wait_result *out, stru
 	list_for_each(c, &t->process->children, sibling) {
 		if (!is_eligible(t, r, c))
 			continue;
-		result = 0;
 		if (c->zombie) {
+			/* Its only event left is its end: who does not ask for that has nothing to wait for. */
 			if (!(r->options & WEXITED))
 				continue;
 			take_zombie(t, r, c, out, reaped);
 			return 1;
 		}
+		result = 0;
 		if (take_change(r, c, out))
 			return 1;
 	}

@@ -135,7 +135,8 @@ sys_getrandom(struct task *t, gaddr_t buf, uint64_t len, uint32_t flags)
 int64_t
 sys_syslog(struct task *t, int32_t type, gaddr_t buf, int32_t len)
 {
-	if (type != SYSLOG_READ_ALL && type != SYSLOG_SIZE_BUFFER && !task_capable(t, CAP_SYSLOG))
+	/* As with kernel.dmesg_restrict. */
+	if (!task_capable(t, CAP_SYSLOG))
 		return -EPERM;
 	switch (type) {
 	case SYSLOG_READ_ALL:
