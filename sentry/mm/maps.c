@@ -107,6 +107,8 @@ put_line(struct strbuf *sb, const struct region_info *i, const char *special)
 	if (i->file != NULL) {
 		ino = i->file->inode->attr.ino;
 		dev = i->file->inode->super->dev;
+	} else if (i->flags & (REGION_VDSO | REGION_VVAR)) {
+		off = 0;
 	} else if (i->mobj != NULL) {
 		dev = makedev(0, 1);
 		if (mobj_anon_name(i->mobj, &ino) == NULL)
