@@ -17,7 +17,7 @@
 #include "sentry/syscall/syscall.h"
 #include "sentry/vfs/fdtable.h"
 
-#define NAME_MAX_LEN	(NAME_LIMIT - 6)	/* "memfd:" is put before it */
+#define NAME_MAX_LEN	(NAME_LIMIT - 6)	/* "memfd:" is part of the name */
 #define FLAGS_KNOWN	(MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB | 8u | 16u)
 #define NOEXEC_SEAL	8u			/* MFD_NOEXEC_SEAL, MFD_EXEC: newer than some headers */
 #define WITH_EXEC	16u
@@ -82,7 +82,7 @@ int64_t
 sys_memfd_create(struct task *t, gaddr_t uname, uint32_t flags)
 {
 	AUTO_PUT(file) f = NULL;
-	char name[NAME_LIMIT + 1] = "memfd:";
+	char name[NAME_LIMIT + 16] = "/memfd:";
 	int64_t n;
 	int err;
 
@@ -91,9 +91,11 @@ sys_memfd_create(struct task *t, gaddr_t uname, uint32_t flags)
 	if (flags & ~FLAGS_KNOWN || flags & MFD_HUGETLB ||
 	    (flags & (NOEXEC_SEAL | WITH_EXEC)) == (NOEXEC_SEAL | WITH_EXEC))
 		return -EINVAL;
-	n = copy_in_str(t, name + 6, uname, NAME_MAX_LEN + 1);
+	n = copy_in_str(t, name + 7, uname, NAME_MAX_LEN + 1);
 	if (n < 0)
 		return n == -ENAMETOOLONG ? -EINVAL : n;
+	/* As Linux shows it in /proc: a name at the root of a mount nobody sees, long gone. */
+	strcat(name, " (deleted)");
 	err = memfd_new(t, name, flags, &f);
 	return err ? err : fd_install(t, f, flags & MFD_CLOEXEC ? FD_CLOEXEC : 0);
 }

@@ -135,6 +135,11 @@ overlay_create(struct task *t, struct inode *dir, const char *name, uint32_t mod
 	err = tmpfs_make(t, dir, mode, rdev, target, &n);
 	if (err)
 		return err;
+	/* Beside directories of a disk: one block, as those show it. */
+	if (S_ISDIR(mode)) {
+		n->inode.attr.size = PAGE_SIZE;
+		n->inode.attr.blocks = PAGE_SIZE >> 9;
+	}
 	err = name_set(dir, name, &n->inode, false);
 	if (err) {
 		inode_put(&n->inode);

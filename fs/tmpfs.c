@@ -351,10 +351,17 @@ xattr_find(struct tmpfs_node *n, const char *name)
 static int
 xattr_allowed(const struct inode *i, const char *name)
 {
-	if (strncmp(name, "user.", 5) == 0 && name[5] != '\0')
-		return S_ISREG(i->attr.mode) || S_ISDIR(i->attr.mode) ? 0 : -EPERM;
-	if (strncmp(name, "trusted.", 8) == 0 || strncmp(name, "security.", 9) == 0)
-		return 0;
+	static const char *const spaces[] = { "user.", "trusted.", "security." };
+
+	for (size_t n = 0; n < ARRAY_LEN(spaces); n++) {
+		size_t len = strlen(spaces[n]);
+
+		if (strncmp(name, spaces[n], len) != 0)
+			continue;
+		if (name[len] == '\0')
+			return -EINVAL;
+		return n > 0 || S_ISREG(i->attr.mode) || S_ISDIR(i->attr.mode) ? 0 : -EPERM;
+	}
 	return -EOPNOTSUPP;
 }
 

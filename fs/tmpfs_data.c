@@ -372,6 +372,9 @@ tmpfs_data_write(struct tmpfs_data *d, struct iobuf *src, int64_t off)
 		int err;
 
 		mutex_lock(&d->mu);
+		/* Linux looks at this seal page by page: what still fits is written. */
+		if (d->seals & F_SEAL_GROW && at + len > d->size && at < d->size)
+			len = min(len, PAGE_SIZE - at % PAGE_SIZE);
 		err = sealed(d, at + len);
 		if (!err)
 			err = locate(d, at, len, true, &p, &len);
