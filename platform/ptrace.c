@@ -170,6 +170,13 @@ stop_read(struct ctx *c, struct abi_regs *regs, struct stop *stop)
 	case SYSCALL_STOP:
 		err = stop_syscall(c, regs, stop);
 		break;
+	case SIGSYS:
+		/* Only the host's vsyscall page gets as far as the filter. */
+		stop->kind = STOP_SYSCALL;
+		regs->orig_rax = regs->rax;
+		regs->rax = (uint64_t)-ENOSYS;
+		err = 0;
+		break;
 	case STUB_SIGKICK:
 		stop->kind = STOP_KICK;
 		regs->orig_rax = ~0ULL;

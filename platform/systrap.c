@@ -263,9 +263,12 @@ kick_tries(void)
 	return KICK_TRIES * (1 + n / max(plat.ncpu, 1u));
 }
 
-/* Sleeps until the guest has stopped; false when it is gone or does not answer kicks. */
+/*
+ * Sleeps until the guest has stopped; false when it is gone, or does not answer kicks, or
+ * (hurry) the stub's own code is at work and takes as long.
+ */
 static bool
-stop_sleep(struct ctx *c)
+stop_sleep(struct ctx *c, bool hurry)
 {
 	unsigned unanswered = 0;
 	bool watched = false;
@@ -280,7 +283,7 @@ stop_sleep(struct ctx *c)
 			return true;
 		if (atomic_load(&c->s->dead))
 			return false;
-		kicked = atomic_load(&c->kick) != 0;
+		kicked = hurry || atomic_load(&c->kick) != 0;
 		err = host_futex_wait(&c->sh->state, ST_RUN_SLEEP, host_clock_ns(CLOCK_MONOTONIC) +
 		    (kicked ? KICK_NS : watched ? IDLE_NS : WATCH_NS), true);
 		if (err != -ETIMEDOUT)
@@ -288,7 +291,7 @@ stop_sleep(struct ctx *c)
 		/* Starved or deaf?  A busy host gets its time; the signal is sent again for good measure. */
 		if (kicked && ++unanswered >= kick_tries())
 			return false;
-		if (kicked)
+		if (kicked && !hurry)
 			host_tgkill(c->s->pid, c->tid, STUB_SIGKICK);
 		if (!watched) {
 			space_watch(c->s);
@@ -315,7 +318,7 @@ stub_go(struct ctx *c, uint32_t op)
 	if (c->told_to_spin)
 		score(&c->spin_there, was == ST_STOP);
 	c->told_to_spin = spins != 0;
-	ok = stop_spin(c) || stop_sleep(c);
+	ok = stop_spin(c) || stop_sleep(c, op != COP_RESUME);
 	return ok && !is_running(atomic_load(&c->sh->state)) && atomic_load(&c->sh->state) != ST_DEAD &&
 	    !atomic_load(&c->s->dead);
 }

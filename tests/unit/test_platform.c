@@ -56,6 +56,14 @@ PIECE(jump, "jmp *%rdi");
 PIECE(scribble, "mov $0x7fffe0000000,%rdi; mov $0x8000,%ecx; mov $0xff,%al; rep stosb; mov $1,%eax; syscall");
 PIECE(counter, "1: lock incl (%rdi); mov $39,%eax; syscall; jmp 1b");
 
+/* Random words all over a context set, and likely states into its state word. */
+PIECE(scribbler, "1: mov %rbx,%rax; shl $13,%rax; xor %rax,%rbx; mov %rbx,%rax; shr $7,%rax; xor %rax,%rbx;"
+    "mov %rbx,%rax; shl $17,%rax; xor %rax,%rbx; mov %rbx,%rcx; and $0x1ff8,%ecx; mov %rbx,0x6000(%rdi,%rcx);"
+    "mov %rbx,%rax; shr $20,%rax; and $7,%eax; mov %eax,0x7e00(%rdi); mov %rbx,%rcx; and $0x3f8,%ecx;"
+    "mov %rdi,0x7dc0(%rdi); jmp 1b");
+/* Calls gettimeofday where old programs expect it. */
+PIECE(vsyscall, "mov $0x600000,%edi; xor %esi,%esi; mov $0xffffffffff600000,%rax; call *%rax; mov $1,%eax; syscall");
+
 /* ---- harness ------------------------------------------------------------- */
 
 static int memfile;
@@ -672,6 +680,74 @@ START_TEST(test_jump_into_stub)
 }
 END_TEST
 
+static void *
+run_until_dead(void *arg)
+{
+	struct ctx *c = arg;
+	struct abi_regs r = start_regs();
+	struct stop st;
+
+	do {
+		r.rdi = DATA;
+		if (r.rip < CODE || r.rip >= CODE + 64)
+			r.rip = CODE;
+		ctx_run(c, &r, &st);
+	} while (st.kind != STOP_DEAD && st.kind != STOP_KICK);
+	return NULL;
+}
+
+START_TEST(test_scribbling_thread)
+{
+	struct ctx *c2;
+	struct kicker k = { .ms = 40, .times = 1 };
+	pthread_t victim, t;
+
+	/* One thread makes calls while another writes to its context set at random. */
+	START(counter);
+	ctx_free(c);
+	space_free(s);
+	for (unsigned i = 0; i < 4; i++) {
+		ck_assert_int_eq(space_new(&s), 0);
+		ck_assert_int_eq(fill(s, g_counter, g_counter_end), 0);
+		ck_assert_int_eq(space_write(s, CODE + 0x1000, g_scribbler,
+		    (size_t)(g_scribbler_end - g_scribbler)), g_scribbler_end - g_scribbler);
+		ck_assert_int_eq(ctx_new(s, &c2), 0);
+		/* ptrace's tracer is a thread: the scribbler is run, and was made, by this one. */
+		ck_assert_int_eq(ctx_new(s, &c), 0);
+		k.c = c;
+		r = start_regs();
+		r.rip = CODE + 0x1000;
+		r.rdi = STUB_CTX;
+		r.rbx = 88172645463325252ULL + i;
+		if (strcmp(use, "systrap") == 0)
+			ck_assert_int_eq(pthread_create(&victim, NULL, run_until_dead, c2), 0);
+		ck_assert_int_eq(pthread_create(&t, NULL, kick_later, &k), 0);
+		ctx_run(c, &r, &st);
+		pthread_join(t, NULL);
+		if (strcmp(use, "systrap") == 0) {
+			ctx_kick(c2);
+			pthread_join(victim, NULL);
+		}
+		ctx_free(c);
+		ctx_free(c2);
+		space_free(s);
+	}
+	platform_shutdown();
+}
+END_TEST
+
+START_TEST(test_vsyscall)
+{
+	START(vsyscall);
+	ctx_run(c, &r, &st);
+	if (st.kind == STOP_SYSCALL)		/* a host without the page raises SIGSEGV */
+		ck_assert_uint_eq(r.orig_rax, 96);
+	else
+		ck_assert_int_eq(st.signo, SIGSEGV);
+	END();
+}
+END_TEST
+
 START_TEST(test_stub_killed)
 {
 	uint64_t t0;
@@ -870,6 +946,8 @@ cases(const char *name, void (*setup)(void))
 	tcase_add_test(tc, test_deaf_guest);
 	tcase_add_test(tc, test_scribble);
 	tcase_add_loop_test(tc, test_jump_into_stub, 0, 6);
+	tcase_add_test(tc, test_scribbling_thread);
+	tcase_add_test(tc, test_vsyscall);
 	tcase_add_test(tc, test_stub_killed);
 	tcase_add_test(tc, test_filtered);
 	return tc;
