@@ -107,7 +107,8 @@ start(struct foreground *f, struct launch *l, struct err *err)
 int
 foreground_run(struct foreground *f, struct launch *l)
 {
-	struct attend a = { .connect = attend_by_socket, .pid = 1, .tty = f->tty ? 0 : -1 };
+	struct attend a = { .connect = l->control < 0 ? attend_by_socket : attend_by_dir, .pid = 1,
+		.tty = f->tty ? 0 : -1 };
 	struct err err = { 0 };
 	int status;
 
@@ -117,7 +118,9 @@ foreground_run(struct foreground *f, struct launch *l)
 		print_crash(l);
 		return err_report(&err);
 	}
-	a.control = f->control;
+	if (f->started)
+		f->started(f->arg);
+	a.control = a.connect == attend_by_dir ? f->dir : f->control;
 	a.end = a.sandbox = l->sentry_pidfd;
 	attend_wait(&a);
 	status = launch_reap(l);

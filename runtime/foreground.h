@@ -7,9 +7,12 @@
 struct foreground {
 	bool	tty;		/* standard input is a terminal that the sandbox gets */
 	bool	report;		/* text goes to stderr though there is a debug log */
-	int	control;	/* our end of the control socket, or 0: one is made */
+	int	dir;		/* the container's, whose control socket l has; else one is made */
+	int	control;	/* our end of the one made */
 	/* Called between launch_start and launch_go, when the pids are known. May be NULL. */
 	int	(*held)(struct launch *l, void *arg, struct err *err);
+	/* Called once the program runs. May be NULL. */
+	void	(*started)(void *arg);
 	void	*arg;
 };
 
