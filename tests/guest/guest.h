@@ -519,8 +519,12 @@ rm_tree(int at, const char *name)
 static void
 g_clean(void)
 {
-	if (getpid() == g_owner && g_dir[0])
-		rm_tree(AT_FDCWD, g_dir);
+	if (getpid() != g_owner || !g_dir[0])
+		return;
+	/* the program may have used up its descriptors */
+	for (int i = 3; i < 64; i++)
+		close(i);
+	rm_tree(AT_FDCWD, g_dir);
 }
 
 /* A fresh directory of mode 755, which becomes the working directory and goes away at exit. */
