@@ -90,6 +90,7 @@ struct process {
 	struct list	 pgrp_link;
 	int32_t		 exit_signal;	/* to the parent */
 	bool		 is_subreaper, did_exec, zombie;
+	bool		 no_tty;	/* gave up the session's terminal for itself (TIOCNOTTY); inherited */
 	int32_t		 wstatus;	/* wait status once zombie */
 	int32_t		 forker_tid;	/* the parent's thread that made us: __WNOTHREAD, PDEATHSIG */
 	struct guest_record *record;	/* for a process started by the runtime (guestinit.c) */
@@ -112,6 +113,8 @@ struct process {
 	/* limits and accounting */
 	struct mutex	 mu;		/* rank object: rlim, times */
 	struct rlimit64	 rlim[RLIM_COUNT];	/* [m] */
+	struct cpu_limit *cpu_limit;	/* [m] owned; the watch over RLIMIT_CPU, once there was one */
+	bool		 cpu_limit_over;	/* [m] no new one: the process is ending */
 	struct rusage_acct acct, children_acct;	/* [m] */
 	uint64_t	 start_ns;	/* [I] monotonic */
 	struct list	 posix_timers;	/* [S] */
@@ -260,6 +263,9 @@ void kernel_random(void *buf, size_t len);
 #define rlimit_of(t, r) task_rlimit((t), (r))
 uint64_t process_rlimit(struct process *p, int resource, uint64_t *max);	/* soft; *max (may be NULL) hard */
 void rlimit_defaults(struct rlimit64 rlim[RLIM_COUNT]);
+/* RLIMIT_CPU may be finite now: watches p's CPU time. -ENOMEM. And the end of that. No lock held. */
+int rlimit_cpu_watch(struct process *p) MUST_CHECK;
+void rlimit_cpu_end(struct process *p);
 /* CPU time so far, in ns; a process's includes threads that ended. Takes sighand and the process's mu. */
 void task_times(struct task *t, uint64_t *utime, uint64_t *stime);
 void process_times(struct process *p, uint64_t *utime, uint64_t *stime);

@@ -202,7 +202,7 @@ copy_process(struct task *t, struct process *p, const struct clone_request *r)
 	memcpy(p->rlim, from->rlim, sizeof p->rlim);
 	mutex_unlock(&from->mu);
 	atomic_init(&p->oom_score_adj, atomic_load(&from->oom_score_adj));
-	return 0;
+	return rlimit_cpu_watch(p);
 }
 
 /* Joins the child's process; sighand of it is taken. Caller holds tasks. */
@@ -303,6 +303,14 @@ task_vfork_release(struct task *t)
 	}
 }
 
+/* p was to be the child's: what a timer still knows of it ends. */
+static void
+drop_process(struct task *t, struct process *p)
+{
+	if (p != t->process)
+		rlimit_cpu_end(p);
+}
+
 /* A child in no table yet, complete but for its id. */
 static int
 make_child(struct task *t, const struct clone_request *r, struct task **out)
@@ -318,16 +326,21 @@ make_child(struct task *t, const struct clone_request *r, struct task **out)
 		if (p == NULL)
 			return -ENOMEM;
 		err = copy_process(t, p, r);
-		if (err)
+		if (err) {
+			drop_process(t, p);
 			return err;
+		}
 	}
 	child = task_new(p);
-	if (child == NULL)
+	if (child == NULL) {
+		drop_process(t, p);
 		return -ENOMEM;
+	}
 	err = copy_state(t, child, r);
 	if (!err)
 		err = copy_resources(t, child, r->flags);
 	if (err) {
+		drop_process(t, p);
 		task_put(child);
 		return err;
 	}
@@ -337,8 +350,9 @@ make_child(struct task *t, const struct clone_request *r, struct task **out)
 
 /* Takes back what make_child counted, for a child that never ran. */
 static void
-drop_child(struct task *child)
+drop_child(struct task *t, struct task *child)
 {
+	drop_process(t, child->process);
 	if (child->mm)
 		atomic_fetch_sub(&child->mm->users, 1);
 	task_put(child);
@@ -380,7 +394,7 @@ task_clone(struct task *t, const struct clone_request *r)
 		if (pidfd >= 0 && fd_close(t, pidfd) != 0)
 			log_debug("task", "the pidfd of a failed clone was closed by another thread");
 		kthread_put(thread);
-		drop_child(child);
+		drop_child(t, child);
 		return pid;
 	}
 	if (r->flags & CLONE_PARENT_SETTID) {

@@ -439,6 +439,7 @@ process_end(struct task *t)
 	if (p == kernel.init)
 		zap_all(t);
 	timers_process_exit(p);
+	rlimit_cpu_end(p);
 	sem_exit(p);
 	leave_session(p);
 

@@ -456,8 +456,8 @@ change_limit(struct task *t, struct task *o, uint32_t resource, const struct abi
 
 		if (mm)
 			mm_set_limits(mm, o);
-		if (resource == ABI_RLIMIT_CPU && new->cur != UINT64_MAX)
-			report_missing(t, "RLIMIT_CPU: kept, not enforced");
+		if (resource == ABI_RLIMIT_CPU)
+			err = rlimit_cpu_watch(p);
 	}
 	return err;
 }
