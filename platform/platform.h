@@ -39,7 +39,10 @@ struct platform_conf {
 int platform_boot(const struct platform_conf *conf, const char **why) MUST_CHECK;
 /* Called on the way out; all stubs die with the sentry anyway (it is init of their pid namespace). */
 void platform_shutdown(void);
-/* Size in bytes of the FP image that ctx_get_fp and ctx_set_fp speak of (XSAVE, standard form, with the sw_reserved words). */
+/*
+ * Size in bytes of the FP image that ctx_get_fp and ctx_set_fp speak of: XSAVE in standard form with the
+ * sw_reserved words and FP_XSTATE_MAGIC2 behind it, so that it can go into a guest's signal frame as it is.
+ */
 extern uint32_t platform_fp_size;
 extern const char *platform_name;
 

@@ -748,6 +748,34 @@ START_TEST(test_vsyscall)
 }
 END_TEST
 
+static void *
+kill_later(void *arg)
+{
+	struct space *s = arg;
+	_Atomic uint32_t never = 0;
+
+	(void)host_futex_wait(&never, 0, now_ns() + 900 * 1000000ULL, false);
+	(void)host_tgkill(space_host_pid(s), space_host_pid(s), SIGKILL);
+	return NULL;
+}
+
+START_TEST(test_stub_killed_asleep)
+{
+	pthread_t t;
+	uint64_t t0;
+
+	START(spin);
+	ck_assert_int_eq(pthread_create(&t, NULL, kill_later, s), 0);
+	t0 = now_ns();
+	ctx_run(c, &r, &st);
+	ck_assert_int_eq(st.kind, STOP_DEAD);
+	ck_assert_uint_gt(now_ns() - t0, NSEC_PER_SEC / 2);
+	ck_assert_uint_lt(now_ns() - t0, 3 * NSEC_PER_SEC);
+	pthread_join(t, NULL);
+	END();
+}
+END_TEST
+
 START_TEST(test_stub_killed)
 {
 	uint64_t t0;
@@ -949,6 +977,7 @@ cases(const char *name, void (*setup)(void))
 	tcase_add_test(tc, test_scribbling_thread);
 	tcase_add_test(tc, test_vsyscall);
 	tcase_add_test(tc, test_stub_killed);
+	tcase_add_test(tc, test_stub_killed_asleep);
 	tcase_add_test(tc, test_filtered);
 	return tc;
 }
