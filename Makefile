@@ -80,11 +80,11 @@ check: deps
 check-unit: $(UNIT)
 	@tools/unit.sh $(UNIT)
 check-guest: all
-	@tests/guest/run.sh -p systrap -p ptrace $(O)/village $(O)/tests/guest
+	@tests/guest/run.sh -j 2 $(O)/village $(O)/tests/guest
 check-oci: all
 	@tests/oci/run.sh $(O)/village
 check-programs: all
-	@tools/programs.sh $(O)/village
+	@tests/programs/run.sh -p systrap $(O)/village "$$(tests/programs/rootfs.sh)"
 bench: all
 	@tests/bench/run.sh $(O)/village
 

@@ -31,6 +31,7 @@ struct proc_entry {
 	int		(*readdir)(struct file *f, struct task *t, struct proc_inode *dir, struct dirsink *d);
 	bool		 owner_only;	/* text shows only to who may inspect the task (environ, maps, mem ...) */
 	bool		 mem;		/* the file is the task's memory */
+	bool		 strict;	/* the mode binds root as well (/proc/sys) */
 };
 
 struct proc_inode {

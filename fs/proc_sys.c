@@ -118,7 +118,7 @@ show_threads_max(struct task *t, struct proc_inode *p, struct strbuf *sb)
 	sb_printf(sb, "%llu\n", (unsigned long long)(kernel.pids_limit ? kernel.pids_limit : 4096));
 }
 
-#define ROW(n, m, fn)		{ .name = n, .mode = S_IFREG | (m), .show = show_##fn }
+#define ROW(n, m, fn)		{ .name = n, .mode = S_IFREG | (m), .show = show_##fn, .strict = true }
 #define DIR(n, kids)		{ .name = n, .mode = S_IFDIR | 0555, .children = kids }
 #define END			{ .name = NULL }
 

@@ -168,6 +168,21 @@ proc_lookup(struct task *t, struct inode *dir, const char *name, struct inode **
 }
 
 static int
+proc_permission(struct task *t, struct inode *i, uint32_t may)
+{
+	(void)t;
+	return proc_of(i)->e->strict && (may & MAY_WRITE) && !(i->attr.mode & 0222) ? -EACCES : 0;
+}
+
+/* Nobody makes names here: not even the place to put them is looked at. */
+static int
+proc_create(struct task *t, struct inode *dir, const char *name, uint32_t mode, uint64_t rdev, const char *target, struct inode **out)
+{
+	(void)t, (void)dir, (void)name, (void)mode, (void)rdev, (void)target, (void)out;
+	return -ENOENT;
+}
+
+static int
 proc_readlink(struct task *t, struct inode *i, char *buf, size_t size)
 {
 	struct proc_inode *p = proc_of(i);
@@ -441,7 +456,7 @@ proc_setattr(struct task *t, struct inode *i, const struct iattr *attr, uint32_t
 
 static const struct inode_ops proc_inode_ops = {
 	.lookup = proc_lookup,
-	.create = inode_no_create,
+	.create = proc_create,
 	.link = inode_no_link,
 	.unlink = inode_no_unlink,
 	.rmdir = inode_no_unlink,
@@ -452,7 +467,7 @@ static const struct inode_ops proc_inode_ops = {
 	.followlink = proc_followlink,
 	.getattr = proc_getattr,
 	.setattr = proc_setattr,
-	.permission = inode_any_permission,
+	.permission = proc_permission,
 	.getxattr = inode_no_getxattr,
 	.setxattr = inode_no_setxattr,
 	.listxattr = inode_no_listxattr,

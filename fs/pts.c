@@ -18,6 +18,7 @@
 #include "sentry/kernel/task.h"
 #include "sentry/mm/usercopy.h"
 #include "sentry/vfs/dentry.h"
+#include "sentry/vfs/fdtable.h"
 
 #define PTY_LIMIT	1024
 
@@ -29,7 +30,7 @@ struct pts_node {
 static struct mutex pairs_mu = MUTEX_INIT(RANK_sighand);	/* inside any terminal's mu */
 static struct tty *pairs[PTY_LIMIT];		/* counted by the open master */
 static struct pts_node nodes[PTY_LIMIT];
-static uint32_t default_mode = 0620, default_gid;
+static uint32_t default_mode = 0600, default_gid;
 
 static struct tty *
 pair_get(int32_t n)
@@ -141,6 +142,16 @@ master_ready(struct file *f, uint32_t events)
 	return got & (events | POLLHUP | POLLERR);
 }
 
+/* TIOCGPTPEER: the slave, without a way to its name. */
+static int64_t
+open_peer(struct tty *tty, struct task *t, uint32_t flags)
+{
+	AUTO_PUT(file) f = NULL;
+	int err = tty_slave_open(t, tty, NULL, flags & ~(uint32_t)O_CLOEXEC, &f);
+
+	return err ? err : fd_install(t, f, flags & O_CLOEXEC ? FD_CLOEXEC : 0);
+}
+
 static int64_t
 master_ioctl(struct file *f, struct task *t, uint32_t cmd, gaddr_t arg)
 {
@@ -168,6 +179,8 @@ master_ioctl(struct file *f, struct task *t, uint32_t cmd, gaddr_t arg)
 		v = cmd == TIOCGPTLCK ? tty->locked : tty->packet;
 		mutex_unlock(&tty->mu);
 		return put_u32(t, arg, v);
+	case TIOCGPTPEER:
+		return open_peer(tty, t, (uint32_t)gaddr_raw(arg));
 	case TIOCSIG: {
 		uint64_t signo = gaddr_raw(arg);
 
@@ -358,6 +371,16 @@ pts_lookup(struct task *t, struct inode *dir, const char *name, struct inode **o
 	return err;
 }
 
+/* A slave's name goes with its master, whoever still holds the node. */
+static int
+pts_revalidate(struct task *t, struct inode *dir, const char *name, struct inode *node)
+{
+	AUTO_PUT(tty) tty = pair_get(index_of(node));
+
+	(void)t, (void)dir, (void)name;
+	return index_of(node) < 0 || tty != NULL;
+}
+
 static int
 pts_readdir(struct file *f, struct task *t, struct dirsink *d)
 {
@@ -456,7 +479,7 @@ static const struct inode_ops pts_ops = {
 	.getxattr = inode_no_getxattr,
 	.setxattr = inode_no_setxattr,
 	.listxattr = inode_no_listxattr,
-	.revalidate = inode_always_valid,
+	.revalidate = pts_revalidate,
 	.free = pts_free,
 };
 
@@ -509,7 +532,7 @@ devpts_mount(struct task *t, const char *source, const char *data, uint64_t flag
 	if (s == NULL)
 		return -ENOMEM;
 	pts_options(data);
-	super_init(s, &pts_super_ops, "devpts", DEVPTS_SUPER_MAGIC, SUPER_NOCACHE);
+	super_init(s, &pts_super_ops, "devpts", DEVPTS_SUPER_MAGIC, SUPER_NOCACHE | SUPER_REVALIDATE);
 	err = pts_inode_new(s, -1, S_IFDIR | 0755, &s->root);
 	if (err) {
 		super_put(s);

@@ -225,11 +225,11 @@ tty_hangup(struct tty *tty)
 		held = detach_locked(tty->session, &fg);
 	}
 	mutex_unlock(&kernel.tasks_mu);
+	/* The rest of the session hears of it when the leader ends. */
 	if (leader != NULL) {
 		signal_kernel(leader, SIGHUP);
 		signal_kernel(leader, SIGCONT);
 	}
-	hangup_group(fg);
 	process_put(leader);
 	pidgroup_put(fg);
 	tty_put(held);
@@ -263,7 +263,8 @@ tty_open_current(struct task *t, struct inode *i, uint32_t flags, struct file **
 	AUTO_PUT(tty) tty = NULL;
 
 	mutex_lock(&kernel.tasks_mu);
-	tty = tty_get(t->process->pgrp->session->tty);
+	if (!t->process->no_tty)
+		tty = tty_get(t->process->pgrp->session->tty);
 	mutex_unlock(&kernel.tasks_mu);
 	if (tty == NULL)
 		return -ENXIO;
@@ -381,6 +382,7 @@ ioctl_notty(struct tty *tty, struct task *t)
 		return -ENOTTY;
 	}
 	leader = s->leader == t->process;
+	t->process->no_tty = !leader;
 	if (leader)
 		held = detach_locked(s, &fg);
 	mutex_unlock(&kernel.tasks_mu);
@@ -492,6 +494,7 @@ tty_ioctl(struct tty *tty, struct file *f, struct task *t, uint32_t cmd, gaddr_t
 struct tty_file {
 	struct file	file;		/* first */
 	struct tty	*tty;		/* [I] counted */
+	_Atomic bool	 waiting;	/* a read found nothing and waits */
 };
 KMEM_CACHE(tty_file);
 
@@ -574,13 +577,21 @@ slave_read(struct file *f, struct task *t, struct iobuf *dst)
 		gone = tty->master_closed;
 		if (!canonical && done == 0 && tty->in_len < min((uint64_t)vmin, iob_left(dst)) && !gone) {
 			mutex_unlock(&tty->mu);
+			atomic_store(&container_of(f, struct tty_file, file)->waiting,
+			    !(atomic_load(&f->flags) & O_NONBLOCK));
 			return -EAGAIN;
 		}
 		n = tty_take_input_locked(tty, buf, min(sizeof buf, (size_t)iob_left(dst)), &eof);
 		mutex_unlock(&tty->mu);
 		if (n == 0) {
+			struct tty_file *tf = container_of(f, struct tty_file, file);
+
+			/* A hang-up ends a read that waits with EIO, a later one with the end of file. */
+			if (gone && done == 0 && !eof && atomic_exchange(&tf->waiting, false))
+				return -EIO;
 			if (done > 0 || eof || gone || (!canonical && vmin == 0))
 				break;
+			atomic_store(&tf->waiting, !(atomic_load(&f->flags) & O_NONBLOCK));
 			return -EAGAIN;
 		}
 		line_end = canonical && (n < sizeof buf || buf[n - 1] == '\n');
@@ -591,6 +602,7 @@ slave_read(struct file *f, struct task *t, struct iobuf *dst)
 		if (line_end || (size_t)moved < n)
 			break;
 	}
+	atomic_store(&container_of(f, struct tty_file, file)->waiting, false);
 	waitq_wake(&tty->master_wq, POLLOUT);
 	return done;
 }

@@ -170,13 +170,10 @@ part(struct unix_sock *u, struct unix_sock *peer, bool unread)
 	if (peer->peer == u) {
 		back = peer->peer;
 		peer->peer = NULL;
-		if (peer->sock.type != ABI_SOCK_DGRAM) {
-			peer->peer_gone = true;
-			if (unread)
-				peer->sock.error = ECONNRESET;
-		} else {
+		peer->peer_gone = true;
+		peer->gone_addr = u->addr;
+		if (unread && peer->sock.type != ABI_SOCK_DGRAM)
 			peer->sock.error = ECONNRESET;
-		}
 	}
 	mutex_unlock(&peer->sock.mu);
 	waitq_wake(&peer->sock.wq, 0);
@@ -392,8 +389,16 @@ unix_bind(struct sock *sk, struct task *t, const struct sockaddr_buf *addr)
 		return bound ? 0 : autobind(u);
 	if (abstract)
 		return bound ? -EINVAL : bind_abstract(u, addr);
-	if (bound)
-		return -EINVAL;
+	if (bound) {
+		struct path p;
+
+		/* Linux makes the node first. */
+		err = path_walk(t, AT_FDCWD, name, 0, &p);
+		if (err)
+			return err == -ENOENT ? -EINVAL : err;
+		path_put(&p);
+		return -EADDRINUSE;
+	}
 	return bind_path(u, t, addr, name);
 }
 
@@ -402,19 +407,24 @@ unix_getname(struct sock *sk, struct task *t, bool peer, struct sockaddr_buf *ou
 {
 	struct unix_sock *u = unix_of(sk), *who = u;
 	uint16_t family = ABI_AF_UNIX;
+	bool gone = false;
 
 	(void)t;
 	if (peer) {
 		mutex_lock(&sk->mu);
 		who = u->peer ? unix_of(sock_get(&u->peer->sock)) : NULL;
+		gone = who == NULL && u->peer_gone && sk->type != ABI_SOCK_DGRAM;
+		*out = u->gone_addr;
 		mutex_unlock(&sk->mu);
-		if (who == NULL)
+		if (who == NULL && !gone)
 			return -ENOTCONN;
 	}
-	mutex_lock(&who->sock.mu);
-	*out = who->addr;
-	mutex_unlock(&who->sock.mu);
-	if (peer)
+	if (!gone) {
+		mutex_lock(&who->sock.mu);
+		*out = who->addr;
+		mutex_unlock(&who->sock.mu);
+	}
+	if (peer && !gone)
 		sock_put(&who->sock);
 	if (out->len == 0) {
 		memcpy(out->bytes, &family, sizeof family);

@@ -27,6 +27,7 @@ struct unix_sock {
 	struct list	 backlog_link;
 	uint32_t	 backlog_len, backlog_max;
 	bool		 rd_shut, wr_shut, peer_gone, closed, reading;
+	struct sockaddr_buf gone_addr;	/* of a peer that has closed */
 	struct sockaddr_buf addr;	/* what it is bound to; len 0: nothing */
 	struct path	 path;		/* counted: node of a bound path */
 	struct tree_node name_node;	/* in the table of abstract names */

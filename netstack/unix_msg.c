@@ -66,8 +66,11 @@ find_destination(struct unix_sock *u, struct task *t, struct sock_send *s, struc
 	if (u->sock.error) {
 		err = -u->sock.error;
 		u->sock.error = 0;
+	} else if (u->sock.type == ABI_SOCK_DGRAM && u->peer_gone && !u->wr_shut) {
+		u->peer_gone = false;	/* told once; then there is no destination */
+		err = -ECONNREFUSED;
 	} else if (u->wr_shut || u->peer_gone) {
-		err = u->sock.type == ABI_SOCK_DGRAM && !u->wr_shut ? -ECONNREFUSED : -EPIPE;
+		err = -EPIPE;
 	} else if (u->peer == NULL) {
 		err = -ENOTCONN;
 	} else {
@@ -318,7 +321,7 @@ reader_end(struct unix_sock *u)
 	waitq_wake(&u->sock.wq, POLLIN);
 }
 
-/* Bytes of a stream. Stops where ancillary data begins anew, so that it stays with its bytes. */
+/* Bytes of a stream, up to and with the piece that carries descriptors. */
 static int64_t
 recv_stream(struct unix_sock *u, struct sock_recv *r)
 {
@@ -341,7 +344,7 @@ recv_stream(struct unix_sock *u, struct sock_recv *r)
 			at -= m->len - m->off;
 			next = m->link.next == &u->queue ? NULL : list_entry(m->link.next, struct unix_msg, link);
 		}
-		if (m == NULL || (done > 0 && (m->scm.nfiles > 0 || !same_sender(u, m, &first)))) {
+		if (m == NULL || (done > 0 && !same_sender(u, m, &first))) {
 			int64_t end = m == NULL && done == 0 ? empty_result(u) : 0;
 
 			mutex_unlock(&u->sock.mu);

@@ -126,7 +126,7 @@ read_process(const struct exec_opts *o, struct state *s, char **args, json_t **b
 	int e = 0;
 
 	if (o->process) {
-		e = file_read(AT_FDCWD, o->process, SPEC_SIZE_MAX, &text, &len);
+		e = text_read(AT_FDCWD, o->process, SPEC_SIZE_MAX, &text, &len);
 		if (e)
 			return err_set(err, -e, "--process %s", o->process);
 		p = json_read(&r, o->process, text, len);
@@ -208,7 +208,7 @@ write_pid(const struct exec_opts *o, pid_t pid, struct err *err)
 
 	if (o->pid_file == NULL)
 		return 0;
-	e = file_write(AT_FDCWD, o->pid_file, text, (size_t)n, 0644);
+	e = text_write(AT_FDCWD, o->pid_file, text, (size_t)n, 0644);
 	return e ? err_set(err, -e, "--pid-file %s", o->pid_file) : 0;
 }
 

@@ -60,7 +60,7 @@ print_markdown(void)
 		return fail("syscalls: cannot make a file in memory");
 	syscalls_print(fd, true);
 	path = xasprintf("/proc/self/fd/%d", fd);
-	if (file_read(-1, path, 16u << 20, &json, &len) != 0)
+	if (text_read(-1, path, 16u << 20, &json, &len) != 0)
 		return fail("syscalls: cannot read the table back");
 	list = json_read(&r, "syscalls", json, len);
 	if (list == NULL)

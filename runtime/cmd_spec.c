@@ -73,7 +73,7 @@ spec_write_default(const char *bundle, const char *file, bool rootless, struct e
 	(void)rootless;
 	if (faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		return err_set(err, 0, "%s exists already; remove it first", path);
-	e = file_write(AT_FDCWD, path, default_spec, strlen(default_spec), 0644);
+	e = text_write(AT_FDCWD, path, default_spec, strlen(default_spec), 0644);
 	return e ? err_set(err, -e, "%s", path) : 0;
 }
 

@@ -99,7 +99,7 @@ write_pid_file(const char *path, pid_t pid, struct err *err)
 {
 	char text[32];
 	int n = snprintf(text, sizeof text, "%d", (int)pid);
-	int e = file_write(AT_FDCWD, path, text, (size_t)n, 0644);
+	int e = text_write(AT_FDCWD, path, text, (size_t)n, 0644);
 
 	return e ? err_set(err, -e, "--pid-file %s", path) : 0;
 }

@@ -141,7 +141,7 @@ xasprintf(const char *fmt, ...)
 }
 
 int
-file_read(int dirfd, const char *path, size_t limit, char **out, size_t *len)
+text_read(int dirfd, const char *path, size_t limit, char **out, size_t *len)
 {
 	AUTO_CLOSE int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	size_t cap = 4096, n = 0;
@@ -177,7 +177,7 @@ file_read(int dirfd, const char *path, size_t limit, char **out, size_t *len)
 }
 
 int
-file_write(int dirfd, const char *path, const char *text, size_t len, unsigned mode)
+text_write(int dirfd, const char *path, const char *text, size_t len, unsigned mode)
 {
 	char *tmp = xasprintf("%s.tmp%d", path, (int)getpid());
 	int fd = openat(dirfd, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);

@@ -95,8 +95,8 @@ char *xasprintf(const char *fmt, ...) PRINTF(1, 2);
 void *xcalloc(size_t n, size_t size);
 char *xstrdup(const char *s);
 /* The whole file as new NUL-terminated memory; -EFBIG above limit. */
-int file_read(int dirfd, const char *path, size_t limit, char **out, size_t *len) MUST_CHECK;
+int text_read(int dirfd, const char *path, size_t limit, char **out, size_t *len) MUST_CHECK;
 /* Writes path whole, by way of a temporary name beside it. */
-int file_write(int dirfd, const char *path, const char *text, size_t len, unsigned mode) MUST_CHECK;
+int text_write(int dirfd, const char *path, const char *text, size_t len, unsigned mode) MUST_CHECK;
 
 #endif

@@ -358,7 +358,7 @@ spec_load(const char *bundle, const char *file, struct spec *out, struct launch 
 	size_t len;
 	int e;
 
-	e = file_read(AT_FDCWD, path, SPEC_SIZE_MAX, &text, &len);
+	e = text_read(AT_FDCWD, path, SPEC_SIZE_MAX, &text, &len);
 	if (e) {
 		err_set(err, -e, "%s", path);
 		free(path);

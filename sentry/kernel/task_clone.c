@@ -198,6 +198,7 @@ copy_process(struct task *t, struct process *p, const struct clone_request *r)
 		}
 	}
 	p->exit_signal = r->exit_signal;
+	p->no_tty = from->no_tty;
 	mutex_lock(&from->mu);
 	memcpy(p->rlim, from->rlim, sizeof p->rlim);
 	mutex_unlock(&from->mu);

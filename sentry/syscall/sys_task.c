@@ -627,6 +627,7 @@ sys_setsid(struct task *t)
 		result = -EPERM;
 	} else {
 		s->leader = p;
+		p->no_tty = false;
 		old = pgrp_move_locked(p, g);
 	}
 	mutex_unlock(&kernel.tasks_mu);
