@@ -56,6 +56,7 @@ KMEM_CACHE(watch);
 KMEM_CACHE(watch_list);
 
 static struct mutex all_mu = MUTEX_INIT(RANK_object);
+static _Atomic uint32_t watch_count;	/* none: a file operation costs one load */
 
 static const struct file_ops inotify_ops;
 
@@ -112,6 +113,7 @@ static void
 watch_free(struct watch *w)
 {
 	path_put(&w->path);
+	atomic_fetch_sub(&watch_count, 1);
 	obj_free(watch, w);
 }
 
@@ -146,27 +148,34 @@ fsnotify(struct inode *i, uint32_t mask, const char *name, uint32_t cookie)
 }
 
 void
-fsnotify_parent(struct file *f, uint32_t mask)
+fsnotify_dentry(struct dentry *d, uint32_t mask)
 {
+	struct inode *i = dentry_inode(d), *dir;
 	struct dentry *parent;
-	struct inode *dir;
 
-	if (f->inode == NULL || (f->mode & FMODE_PATH))
+	if (likely(atomic_load_explicit(&watch_count, memory_order_relaxed) == 0) || i == NULL)
 		return;
-	if (S_ISDIR(f->inode->attr.mode))
+	if (S_ISDIR(i->attr.mode))
 		mask |= IN_ISDIR;
-	fsnotify(f->inode, mask, NULL, 0);
-	parent = f->path.dentry ? dentry_parent_get(f->path.dentry) : NULL;
+	fsnotify(i, mask, NULL, 0);
+	parent = dentry_parent_get(d);
 	if (parent == NULL)
 		return;
 	dir = dentry_inode(parent);
-	if (dir != NULL && atomic_load(&dir->watches) != NULL && !dentry_unlinked(f->path.dentry)) {
+	if (dir != NULL && atomic_load(&dir->watches) != NULL && !dentry_unlinked(d)) {
 		char name[NAME_LIMIT + 1];
 
-		dentry_name(f->path.dentry, name, sizeof name);
+		dentry_name(d, name, sizeof name);
 		fsnotify(dir, mask, name, 0);
 	}
 	dentry_put(parent);
+}
+
+void
+fsnotify_parent(struct file *f, uint32_t mask)
+{
+	if (f->path.dentry && !(f->mode & FMODE_PATH))
+		fsnotify_dentry(f->path.dentry, mask);
 }
 
 /* The node is going: a watch would have kept it, so the list is empty. */
@@ -417,8 +426,10 @@ sys_inotify_add_watch(struct task *t, int32_t fd, gaddr_t pathname, uint32_t mas
 		path_put(&p);
 		return -ENOMEM;
 	}
+	atomic_fetch_add(&watch_count, 1);
 	wd = add_watch(inotify_of(f), &p, mask, fresh, &kept);
 	if (!kept) {
+		atomic_fetch_sub(&watch_count, 1);
 		obj_free(watch, fresh);
 		path_put(&p);
 	}

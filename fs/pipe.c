@@ -735,8 +735,6 @@ pipe_set_size(struct task *t, struct file *f, uint64_t size)
 		return -EBADF;
 	if (size > INT32_MAX)
 		return -EINVAL;
-	if (size == 0)
-		return -EINVAL;
 	while (n * PAGE_SIZE < size)
 		n *= 2;
 	if (size > MAX_SIZE && !task_capable(t, CAP_SYS_RESOURCE))

@@ -21,9 +21,7 @@ iob_init(struct iobuf *b, struct task *t, gaddr_t buf, uint64_t len)
 
 	memset(b, 0, offsetof(struct iobuf, inline_seg));
 	b->seg = b->inline_seg;
-	if ((int64_t)len < 0)
-		return -EINVAL;
-	/* access_ok of the whole, before the cut. */
+	/* access_ok of the whole, before the cut: so a negative length is no address either. */
 	if (ckd_add(&end, buf.va, len) || end > GUEST_TOP)
 		return -EFAULT;
 	b->mm = t->mm;

@@ -126,9 +126,26 @@ record_lock(struct task *t, struct file *f, uint32_t cmd, gaddr_t arg)
 	return flock_record_set(t, f, &l, ofd, cmd == CMD_SETLKW || cmd == CMD_OFD_SETLKW);
 }
 
+/* Whether somebody goes by that id; 0 means nobody on purpose. */
+static bool
+owner_exists(int32_t type, int32_t id)
+{
+	struct task *task = type == OWNER_TID ? task_find_get(id) : NULL;
+	struct process *process = type == OWNER_PID ? process_find_get(id) : NULL;
+	struct pidgroup *group = type == OWNER_PGRP ? pidgroup_find_get(id) : NULL;
+	bool exists = id == 0 || task || process || group;
+
+	task_put(task);
+	process_put(process);
+	pidgroup_put(group);
+	return exists;
+}
+
 static int
 set_owner(struct file *f, struct task *t, int32_t type, int32_t id)
 {
+	if (!owner_exists(type, id))
+		return -ESRCH;
 	mutex_lock(&f->owner.mu);
 	f->owner.type = type;
 	f->owner.id = id;
@@ -275,6 +292,9 @@ sys_ioctl(struct task *t, int32_t fd, uint32_t cmd, gaddr_t arg)
 		if (err)
 			return err;
 		flag = cmd == FIONBIO ? O_NONBLOCK : O_ASYNC;
+		if (cmd == FIOASYNC && (S_ISREG(f->inode->attr.mode) || S_ISDIR(f->inode->attr.mode)) &&
+		    !(f->flags & O_ASYNC) == (on != 0))
+			return -ENOTTY;
 		return set_status_flags(t, f, on ? f->flags | flag : f->flags & ~flag);
 	default:
 		break;

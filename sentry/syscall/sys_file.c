@@ -124,7 +124,8 @@ sys_pwritev(struct task *t, int32_t fd, gaddr_t iov, uint64_t iovcnt, int64_t po
 static int64_t
 vec2(struct task *t, struct transfer *x, uint32_t flags)
 {
-	if (flags & ~(uint32_t)(ABI_RWF_HIPRI | ABI_RWF_DSYNC | ABI_RWF_SYNC | ABI_RWF_NOWAIT)) {
+	if (flags & ~(uint32_t)(ABI_RWF_HIPRI | ABI_RWF_DSYNC | ABI_RWF_SYNC | ABI_RWF_NOWAIT |
+	    (x->write ? ABI_RWF_APPEND : 0))) {
 		report_missing(t, "preadv2 or pwritev2 flags 0x%x", flags);
 		return -EOPNOTSUPP;
 	}
@@ -245,7 +246,7 @@ sys_truncate(struct task *t, gaddr_t path, int64_t length)
 	if (!err)
 		err = i->ops->setattr(t, i, &a, ATTR_SIZE | ATTR_MTIME | ATTR_CTIME);
 	if (!err)
-		fsnotify(i, 0x2 /* IN_MODIFY */, NULL, 0);
+		fsnotify_dentry(p.dentry, 0x2 /* IN_MODIFY */);
 	path_put(&p);
 	return err;
 }

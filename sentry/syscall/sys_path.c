@@ -32,16 +32,23 @@ do_open(struct task *t, int32_t dirfd, gaddr_t path, uint32_t flags, uint32_t mo
 {
 	AUTO_FREE char *name = NULL;
 	AUTO_PUT(file) f = NULL;
-	int err = copy_in_path(t, path, &name);
+	int err = copy_in_path(t, path, &name), fd;
 
 	if (err)
 		return err;
 	if (!(flags & O_PATH))
 		flags |= ABI_O_LARGEFILE;
+	/* The descriptor first: without one, nothing may be made or truncated. */
+	fd = fd_reserve(t, flags & O_CLOEXEC ? FD_CLOEXEC : 0);
+	if (fd < 0)
+		return fd;
 	err = vfs_open_name(t, dirfd, name, flags, mode, walk, &f);
-	if (err)
+	if (err) {
+		fd_unreserve(t, fd);
 		return err;
-	return fd_install(t, f, flags & O_CLOEXEC ? FD_CLOEXEC : 0);
+	}
+	fd_fill(t, fd, f);
+	return fd;
 }
 
 int64_t
@@ -480,6 +487,7 @@ do_getdents(struct task *t, int32_t fd, gaddr_t buf, uint32_t count, bool old)
 	AUTO_PUT(file) f = NULL;
 	AUTO_FREE char *mem = NULL;
 	struct dents d = { .sink.emit = dents_emit, .cap = min(count, (uint32_t)DENTS_MAX), .old = old };
+	int64_t pos;
 	int err = fd_get(t, fd, &f);
 
 	if (err)
@@ -493,15 +501,20 @@ do_getdents(struct task *t, int32_t fd, gaddr_t buf, uint32_t count, bool old)
 		return -ENOMEM;
 	d.buf = mem;
 	mutex_lock(&f->pos_mu);
+	pos = f->pos;
 	err = f->ops->readdir(f, t, &d.sink);
+	if (d.len > 0) {
+		err = copy_out(t, buf, d.buf, d.len);
+		if (err)
+			f->pos = pos;
+	}
 	mutex_unlock(&f->pos_mu);
-	if (err && d.len == 0)
+	if (err)
 		return err;
 	if (d.len == 0)
 		return d.full ? -EINVAL : 0;
 	inode_accessed(f->inode);
-	err = copy_out(t, buf, d.buf, d.len);
-	return err ? err : (int64_t)d.len;
+	return (int64_t)d.len;
 }
 
 int64_t

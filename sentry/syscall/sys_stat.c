@@ -203,11 +203,12 @@ sys_faccessat2(struct task *t, int32_t dirfd, gaddr_t path, int32_t mode, int32_
 /* ---- mode and owner -------------------------------------------------------- */
 
 static int
-set_mode(struct task *t, struct inode *i, const struct mount *m, uint32_t mode)
+set_mode(struct task *t, const struct path *p, uint32_t mode)
 {
+	struct inode *i = p->dentry->inode;
 	struct iattr a = { .mode = mode & 07777, .ctime = inode_now() };
 	uint32_t gid;
-	int err = mnt_want_write(m);
+	int err = mnt_want_write(p->mnt);
 
 	if (err)
 		return err;
@@ -223,7 +224,7 @@ set_mode(struct task *t, struct inode *i, const struct mount *m, uint32_t mode)
 		a.mode &= ~(uint32_t)S_ISGID;
 	err = i->ops->setattr(t, i, &a, ATTR_MODE | ATTR_CTIME);
 	if (!err)
-		fsnotify(i, IN_ATTRIB, NULL, 0);
+		fsnotify_dentry(p->dentry, IN_ATTRIB);
 	return err;
 }
 
@@ -235,7 +236,7 @@ do_chmod(struct task *t, int32_t dirfd, gaddr_t path, uint32_t mode, uint32_t fl
 
 	if (err)
 		return err;
-	err = set_mode(t, p.dentry->inode, p.mnt, mode);
+	err = set_mode(t, &p, mode);
 	path_put(&p);
 	return err;
 }
@@ -266,16 +267,17 @@ sys_fchmod(struct task *t, int32_t fd, uint32_t mode)
 	AUTO_PUT(file) f = NULL;
 	int err = fd_get(t, fd, &f);
 
-	return err ? err : set_mode(t, file_node(f), f->path.mnt, mode);
+	return err ? err : set_mode(t, &f->path, mode);
 }
 
 static int
-set_owner(struct task *t, struct inode *i, const struct mount *m, uint32_t uid, uint32_t gid)
+set_owner(struct task *t, const struct path *p, uint32_t uid, uint32_t gid)
 {
+	struct inode *i = p->dentry->inode;
 	struct iattr a = { .uid = uid, .gid = gid, .ctime = inode_now() }, now;
 	const struct cred *c = task_cred(t);
 	uint32_t which = ATTR_CTIME;
-	int err = mnt_want_write(m);
+	int err = mnt_want_write(p->mnt);
 
 	if (err)
 		return err;
@@ -302,7 +304,7 @@ set_owner(struct task *t, struct inode *i, const struct mount *m, uint32_t uid, 
 	}
 	err = i->ops->setattr(t, i, &a, which);
 	if (!err)
-		fsnotify(i, IN_ATTRIB, NULL, 0);
+		fsnotify_dentry(p->dentry, IN_ATTRIB);
 	return err;
 }
 
@@ -314,7 +316,7 @@ do_chown(struct task *t, int32_t dirfd, gaddr_t path, uint32_t uid, uint32_t gid
 
 	if (err)
 		return err;
-	err = set_owner(t, p.dentry->inode, p.mnt, uid, gid);
+	err = set_owner(t, &p, uid, gid);
 	path_put(&p);
 	return err;
 }
@@ -345,7 +347,7 @@ sys_fchown(struct task *t, int32_t fd, uint32_t uid, uint32_t gid)
 	AUTO_PUT(file) f = NULL;
 	int err = fd_get(t, fd, &f);
 
-	return err ? err : set_owner(t, file_node(f), f->path.mnt, uid, gid);
+	return err ? err : set_owner(t, &f->path, uid, gid);
 }
 
 /* ---- times ----------------------------------------------------------------- */
@@ -354,16 +356,22 @@ sys_fchown(struct task *t, int32_t fd, uint32_t uid, uint32_t gid)
 #define T_OMIT		0x3ffffffe	/* UTIME_OMIT */
 
 static int
-set_times(struct task *t, struct inode *i, const struct mount *m, const struct abi_timespec ts[2])
+set_times(struct task *t, const struct path *p, const struct abi_timespec ts[2])
 {
+	struct inode *i = p->dentry->inode;
 	struct timespec64 now = inode_now();
 	struct iattr a = { .ctime = now };
 	struct timespec64 *to[2] = { &a.atime, &a.mtime };
 	static const uint32_t bit[2] = { ATTR_ATIME, ATTR_MTIME };
 	uint32_t which = ATTR_CTIME;
 	bool both_now = ts[0].tv_nsec == T_NOW && ts[1].tv_nsec == T_NOW;
-	int err = mnt_want_write(m);
+	int err;
 
+	for (int n = 0; n < 2; n++) {
+		if (ts[n].tv_nsec != T_NOW && ts[n].tv_nsec != T_OMIT && (ts[n].tv_nsec < 0 || ts[n].tv_nsec > 999999999))
+			return -EINVAL;
+	}
+	err = mnt_want_write(p->mnt);
 	if (err)
 		return err;
 	if (!inode_owner_or_capable(t, i)) {
@@ -381,7 +389,7 @@ set_times(struct task *t, struct inode *i, const struct mount *m, const struct a
 	}
 	err = i->ops->setattr(t, i, &a, which);
 	if (!err)
-		fsnotify(i, IN_ATTRIB, NULL, 0);
+		fsnotify_dentry(p->dentry, IN_ATTRIB);
 	return err;
 }
 
@@ -392,10 +400,6 @@ do_utimes(struct task *t, int32_t dirfd, gaddr_t path, const struct abi_timespec
 	struct path p;
 	int err;
 
-	for (int n = 0; n < 2; n++) {
-		if (ts[n].tv_nsec != T_NOW && ts[n].tv_nsec != T_OMIT && (ts[n].tv_nsec < 0 || ts[n].tv_nsec > 999999999))
-			return -EINVAL;
-	}
 	if (flags & ~(uint32_t)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
 		return -EINVAL;
 	if (gaddr_is_null(path) && dirfd != AT_FDCWD) {
@@ -404,12 +408,12 @@ do_utimes(struct task *t, int32_t dirfd, gaddr_t path, const struct abi_timespec
 		if (flags)
 			return -EINVAL;
 		err = fd_get(t, dirfd, &f);
-		return err ? err : set_times(t, file_node(f), f->path.mnt, ts);
+		return err ? err : set_times(t, &f->path, ts);
 	}
 	err = walk_at(t, dirfd, path, flags, &p);
 	if (err)
 		return err;
-	err = set_times(t, p.dentry->inode, p.mnt, ts);
+	err = set_times(t, &p, ts);
 	path_put(&p);
 	return err;
 }
@@ -484,7 +488,8 @@ sys_utime(struct task *t, gaddr_t path, gaddr_t times)
 struct xtarget {
 	struct path	 p;		/* counted when by path */
 	struct file	*f;		/* counted when by descriptor */
-	struct inode	*i;		/* borrowed from either */
+	struct dentry	*d;		/* borrowed from either */
+	struct inode	*i;
 	const struct mount *m;
 };
 
@@ -497,7 +502,8 @@ xtarget_path(struct task *t, gaddr_t path, uint32_t walk, struct xtarget *x)
 	err = path_walk_user(t, AT_FDCWD, path, walk, &x->p);
 	if (err)
 		return err;
-	x->i = x->p.dentry->inode;
+	x->d = x->p.dentry;
+	x->i = x->d->inode;
 	x->m = x->p.mnt;
 	return 0;
 }
@@ -511,7 +517,8 @@ xtarget_fd(struct task *t, int32_t fd, struct xtarget *x)
 	err = fd_get(t, fd, &x->f);
 	if (err)
 		return err;
-	x->i = file_node(x->f);
+	x->d = x->f->path.dentry;
+	x->i = x->d->inode;
 	x->m = x->f->path.mnt;
 	return 0;
 }
@@ -538,7 +545,10 @@ static int
 xattr_permission(struct task *t, struct inode *i, const char *name, bool write)
 {
 	uint32_t mode = i->attr.mode;
+	const char *dot = strchr(name, '.');
 
+	if (dot && dot[1] == '\0')
+		return -EINVAL;
 	if (strncmp(name, "security.", 9) == 0)
 		return write && !task_capable(t, CAP_SYS_ADMIN) ? -EPERM : 0;
 	if (strncmp(name, "system.", 7) == 0)
@@ -609,7 +619,7 @@ do_setxattr(struct task *t, struct xtarget *x, gaddr_t name_at, gaddr_t value, u
 	if (!err)
 		err = x->i->ops->setxattr(t, x->i, name, buf, size, flags);
 	if (!err)
-		fsnotify(x->i, IN_ATTRIB, NULL, 0);
+		fsnotify_dentry(x->d, IN_ATTRIB);
 	return err;
 }
 
@@ -626,7 +636,7 @@ do_removexattr(struct task *t, struct xtarget *x, gaddr_t name_at)
 	if (!err)
 		err = x->i->ops->setxattr(t, x->i, name, NULL, 0, 0);
 	if (!err)
-		fsnotify(x->i, IN_ATTRIB, NULL, 0);
+		fsnotify_dentry(x->d, IN_ATTRIB);
 	return err;
 }
 

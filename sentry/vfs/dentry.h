@@ -30,6 +30,7 @@ struct dentry {
 	struct list	 lru;		/* [dcache] */
 	bool		 hashed;	/* [dcache] still reachable by name; false after unlink */
 	bool		 in_lru;	/* [dcache] the cache holds a reference */
+	bool		 linkable;	/* [I] an O_TMPFILE that may be given a name */
 	_Atomic bool	 dead;		/* a directory that was removed: nothing can be made in it */
 	_Atomic uint32_t mounted;	/* mounts that sit on it */
 	uint32_t	 name_len;	/* [dcache] */

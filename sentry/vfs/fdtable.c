@@ -257,6 +257,37 @@ fd_install(struct task *t, struct file *f, int flags)
 }
 
 int
+fd_reserve(struct task *t, int flags)
+{
+	uint64_t limit = task_rlimit(t, RLIMIT_NOFILE);
+	struct fdtable *ft = t->files;
+	int fd;
+
+	mutex_lock(&ft->mu);
+	fd = slot_take_locked(ft, 0, limit);
+	if (fd >= 0)
+		bit_set(ft->cloexec, (uint32_t)fd, (flags & FD_CLOEXEC) != 0);
+	mutex_unlock(&ft->mu);
+	return fd;
+}
+
+void
+fd_fill(struct task *t, int fd, struct file *f)
+{
+	mutex_lock(&t->files->mu);
+	t->files->files[fd] = file_get(f);
+	mutex_unlock(&t->files->mu);
+}
+
+void
+fd_unreserve(struct task *t, int fd)
+{
+	mutex_lock(&t->files->mu);
+	slot_free_locked(t->files, (uint32_t)fd);
+	mutex_unlock(&t->files->mu);
+}
+
+int
 fd_install_pair(struct task *t, struct file *a, struct file *b, int flags, int32_t out[2])
 {
 	uint64_t limit = task_rlimit(t, RLIMIT_NOFILE);

@@ -27,6 +27,10 @@ int fd_get_path(struct task *t, int32_t fd, struct file **out) MUST_CHECK;
 int fd_install(struct task *t, struct file *f, int flags) MUST_CHECK;
 int fd_install_from(struct task *t, struct file *f, int32_t from, int flags) MUST_CHECK;
 int fd_replace(struct task *t, struct file *f, int32_t fd, int flags) MUST_CHECK;	/* dup2: closes what was there */
+/* In two steps: takes a descriptor before the file exists, then fills it (its own reference) or gives it back. */
+int fd_reserve(struct task *t, int flags) MUST_CHECK;
+void fd_fill(struct task *t, int fd, struct file *f);
+void fd_unreserve(struct task *t, int fd);
 /* Two at once or none (pipe, socketpair). */
 int fd_install_pair(struct task *t, struct file *a, struct file *b, int flags, int32_t out[2]) MUST_CHECK;
 int fd_close(struct task *t, int32_t fd) MUST_CHECK;		/* flush, posix locks, put; -EBADF */

@@ -259,7 +259,7 @@ file_write_flags(struct task *t, struct file *f, struct iobuf *src, bool positio
 {
 	struct rw rw = { .buf = src, .off = off, .write = true, .positional = positional,
 	    .nowait = rwf & ABI_RWF_NOWAIT };
-	bool hold = false;
+	bool hold = false, append = (rwf & ABI_RWF_APPEND) && S_ISREG(f->inode->attr.mode);
 	int64_t n, pos = 0;
 
 	if (!(f->mode & FMODE_WRITE))
@@ -268,6 +268,16 @@ file_write_flags(struct task *t, struct file *f, struct iobuf *src, bool positio
 		return -EINVAL;
 	if (positional && !(f->mode & FMODE_PWRITE))
 		return -ESPIPE;
+	if (append) {
+		struct iattr a;
+
+		/* At the end as it is now; another writer may make it grow meanwhile. */
+		n = f->inode->ops->getattr(t, f->inode, &a);
+		if (n)
+			return n;
+		rw.positional = true;
+		rw.off = (int64_t)a.size;
+	}
 	if (S_ISREG(f->inode->attr.mode)) {
 		n = write_limits(f, t, &rw);
 		if (n)
@@ -276,7 +286,7 @@ file_write_flags(struct task *t, struct file *f, struct iobuf *src, bool positio
 		if (n)
 			return n;
 		/* pwrite to an O_APPEND file appends (a Linux quirk), and still does not move the position. */
-		hold = positional && (f->flags & O_APPEND);
+		hold = rw.positional && (f->flags & O_APPEND);
 	}
 	if (hold) {
 		mutex_lock(&f->pos_mu);
@@ -285,6 +295,11 @@ file_write_flags(struct task *t, struct file *f, struct iobuf *src, bool positio
 	n = rw_loop(f, t, &rw);
 	if (hold) {
 		f->pos = pos;
+		mutex_unlock(&f->pos_mu);
+	}
+	if (n > 0 && append && !positional) {
+		mutex_lock(&f->pos_mu);
+		f->pos = rw.off + n;
 		mutex_unlock(&f->pos_mu);
 	}
 	if (n > 0 && f->path.mnt)
@@ -400,11 +415,11 @@ file_seek_size(struct file *f, struct task *t, int64_t off, int whence)
 		break;
 	case SEEK_CUR:
 		if (ckd_add(&pos, f->pos, off))
-			return -EOVERFLOW;
+			return -EINVAL;
 		break;
 	case SEEK_END:
 		if (ckd_add(&pos, size, off))
-			return -EOVERFLOW;
+			return -EINVAL;
 		break;
 	case SEEK_DATA:
 	case SEEK_HOLE:
@@ -427,7 +442,7 @@ file_seek_dir(struct file *f, struct task *t, int64_t off, int whence)
 	(void)t;
 	if (whence == SEEK_CUR) {
 		if (ckd_add(&off, f->pos, off))
-			return -EOVERFLOW;
+			return -EINVAL;
 	} else if (whence != SEEK_SET) {
 		return -EINVAL;
 	}

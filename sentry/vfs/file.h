@@ -129,6 +129,7 @@ int64_t memfd_seals(struct task *t, struct file *f, bool add, uint32_t seals);
 /* inotify/fanotify notices (fs/inotify.c): mask IN_*. name NULL for the node itself. cookie for moves. */
 void fsnotify(struct inode *i, uint32_t mask, const char *name, uint32_t cookie);
 void fsnotify_parent(struct file *f, uint32_t mask);
+void fsnotify_dentry(struct dentry *d, uint32_t mask);	/* the node, and its directory with the name */
 void watches_free(struct inode *i);
 
 #endif

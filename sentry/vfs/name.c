@@ -247,6 +247,14 @@ name_link(struct task *t, const struct path *from, int32_t dirfd, const char *na
 		err = may_create(t, dir.dentry);
 	if (!err && is_dir(node))
 		err = -EPERM;
+	if (!err && !from->dentry->linkable) {
+		struct iattr a;
+
+		/* What has lost its last name stays nameless. */
+		err = node->ops->getattr(t, node, &a);
+		if (!err && a.nlink == 0)
+			err = -ENOENT;
+	}
 	if (err)
 		goto out;
 	mutex_lock(&d->mu);

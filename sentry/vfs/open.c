@@ -136,7 +136,7 @@ writers_get(struct inode *i)
 }
 
 static int
-truncate_on_open(struct task *t, struct inode *i)
+truncate_on_open(struct task *t, struct inode *i, struct dentry *d)
 {
 	struct timespec64 now = inode_now();
 	struct iattr a = { .size = 0, .mtime = now, .ctime = now };
@@ -145,7 +145,7 @@ truncate_on_open(struct task *t, struct inode *i)
 	if (!err)
 		err = i->ops->setattr(t, i, &a, ATTR_SIZE | ATTR_MTIME | ATTR_CTIME);
 	if (!err)
-		fsnotify(i, IN_MODIFY, NULL, 0);
+		fsnotify_dentry(d, IN_MODIFY);
 	return err;
 }
 
@@ -189,7 +189,7 @@ open_checked(struct task *t, const struct path *p, uint32_t flags, struct file *
 	if (err)
 		return err;
 	if ((flags & O_TRUNC) && S_ISREG(i->attr.mode))
-		err = truncate_on_open(t, i);
+		err = truncate_on_open(t, i, p->dentry);
 	if (!err)
 		err = dispatch(t, i, flags & ~(uint32_t)(O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC), &f);
 	if (err) {
@@ -254,6 +254,7 @@ open_tmpfile(struct task *t, const struct path *dir, uint32_t flags, uint32_t mo
 	err = dentry_new_unhashed(dir->dentry, name, node, &p.dentry);
 	if (err)
 		return err;
+	p.dentry->linkable = !(flags & O_EXCL);
 	err = open_checked(t, &p, flags & ~(uint32_t)O_TMPFILE, out);
 	dentry_put(p.dentry);
 	return err;

@@ -253,6 +253,7 @@ int64_t copy_out_some(struct mm *m, gaddr_t d, const void *s, size_t n) { (void)
 uint64_t cpu_ticks(void) { return 0; }
 int dev_open(struct task *t, struct inode *i, uint32_t fl, struct file **o) { (void)t, (void)i, (void)fl, (void)o; return -ENXIO; }
 void fsnotify(struct inode *i, uint32_t m, const char *n, uint32_t c) { (void)i, (void)m, (void)n, (void)c; }
+void fsnotify_dentry(struct dentry *d, uint32_t m) { (void)d, (void)m; }
 void fsnotify_parent(struct file *f, uint32_t m) { (void)f, (void)m; }
 void watches_free(struct inode *i) { (void)i; }
 bool task_must_exit(struct task *t) { (void)t; return false; }
