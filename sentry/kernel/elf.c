@@ -83,6 +83,25 @@ read_head(struct task *t, struct file *f, char head[HEAD_SIZE])
 	return n;
 }
 
+/*
+ * A file that ends before its segments do: Linux starts it and lets it die of SIGBUS or SIGSEGV; here
+ * nothing is lost yet, so say what is wrong.
+ */
+static int
+check_size(struct task *t, struct file *f, const struct elf_plan *plan)
+{
+	struct iattr attr;
+	int err = f->inode->ops->getattr(t, f->inode, &attr);
+
+	for (unsigned i = 0; !err && i < plan->nsegs; i++) {
+		const struct elf_seg *s = &plan->seg[i];
+
+		if (s->filesz && s->off + s->filesz > page_up(min(attr.size, (uint64_t)INT64_MAX)))
+			err = -ENOEXEC;
+	}
+	return err;
+}
+
 static int
 read_plan(struct task *t, struct file *f, const char *head, size_t len, struct elf_plan *plan)
 {
@@ -100,7 +119,8 @@ read_plan(struct task *t, struct file *f, const char *head, size_t len, struct e
 	err = read_exact(t, f, phdrs, phsize, phoff);
 	if (err)
 		return err;
-	return elf_parse(head, len, phdrs, phsize, GUEST_TOP, plan);
+	err = elf_parse(head, len, phdrs, phsize, GUEST_TOP, plan);
+	return err ? err : check_size(t, f, plan);
 }
 
 /* ---- #! -------------------------------------------------------------------- */

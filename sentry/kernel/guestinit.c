@@ -281,6 +281,8 @@ words(int err)
 	case ENAMETOOLONG: return "file name too long";
 	case ELIBBAD: return "accessing a corrupted shared library";
 	case EIO: return "input/output error";
+	case EFAULT: return "bad address";
+	case EINVAL: return "invalid argument";
 	case EAGAIN: return "resource temporarily unavailable";
 	default: return "failed";
 	}
