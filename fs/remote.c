@@ -128,15 +128,24 @@ cmp_key(const void *key, const struct tree_node *n)
 }
 
 static struct remote_inode *
-remote_inode_new(struct remote_super *s, uint32_t fid, const struct gofer_stat *st)
+remote_inode_new(struct remote_super *s, uint32_t fid, const struct gofer_stat *st, struct inode *dir,
+    const char *name)
 {
 	struct remote_inode *r = obj_new(remote_inode);
 
 	if (r == NULL)
 		return NULL;
+	if (fid == 0) {
+		r->name = mem_strdup(name);
+		if (r->name == NULL) {
+			obj_free(remote_inode, r);
+			return NULL;
+		}
+		r->parent = inode_get(dir);
+	}
 	inode_init(&r->inode, &remote_inode_ops, &s->super, st->mode, RANK_upper);
 	mutex_init(&r->amu, RANK_object);
-	r->fid = fid;
+	atomic_init(&r->fid, fid);
 	r->host_dev = st->dev;
 	r->host_ino = st->ino;
 	list_init(&r->lru);
@@ -144,23 +153,34 @@ remote_inode_new(struct remote_super *s, uint32_t fid, const struct gofer_stat *
 	return r;
 }
 
-/* The inode of a node the gofer named; counted. Takes the fid, also on failure. */
+static void
+drop_fid(uint32_t fid)
+{
+	if (fid != 0)
+		remote_clunk(fid);
+}
+
+/*
+ * The inode of a node the gofer named; counted. Takes the fid, also on failure.  Without one (0) it is
+ * known from the list of dir, by name.
+ */
 static int
-remote_inode_get(struct remote_super *s, uint32_t fid, const struct gofer_stat *st, struct inode **out)
+remote_inode_get(struct remote_super *s, uint32_t fid, const struct gofer_stat *st, struct inode *dir,
+    const char *name, struct inode **out)
 {
 	struct node_key key = { st->dev, st->ino };
 	struct remote_inode *fresh = NULL, *have;
 	struct inode *got = NULL;
 
-	if (fid == 0)
+	if (fid == 0 && dir == NULL)
 		return -EIO;
 	if (!stat_is_sane(st)) {
-		remote_clunk(fid);
+		drop_fid(fid);
 		return -EIO;
 	}
-	fresh = remote_inode_new(s, fid, st);
+	fresh = remote_inode_new(s, fid, st, dir, name);
 	if (fresh == NULL) {
-		remote_clunk(fid);
+		drop_fid(fid);
 		return -ENOMEM;
 	}
 	mutex_lock(&s->tab_mu);
@@ -200,9 +220,13 @@ remote_inode_free(struct inode *i)
 		tree_remove(&s->inodes, &r->node);
 	mutex_unlock(&s->tab_mu);
 	remote_fds_drop(r);
+	remote_stats_drop(r);
 	dirlist_put(r->list);
 	mem_free(r->target);
-	remote_clunk(r->fid);
+	mem_free(r->name);
+	drop_fid(atomic_load(&r->fid));
+	/* Never a long chain: a directory that was listed has a fid, and no parent any more. */
+	inode_put(r->parent);
 	inode_fini(i);
 	mutex_fini(&r->amu);
 	obj_free(remote_inode, r);
@@ -214,11 +238,13 @@ remote_inode_free(struct inode *i)
 static int
 walk_one(struct inode *dir, const char *name, uint16_t flags, struct gofer_step *step)
 {
-	struct gofer_walk_req q = { .fid = remote_of(dir)->fid, .count = 1, .flags = flags };
+	struct gofer_walk_req q = { .count = 1, .flags = flags };
 	struct { struct gofer_walk_rep rep; struct gofer_step step; } r;
 	struct remote_io io = REMOTE_IO(&q, &r, .text = { name }, .text_len = { strlen(name) });
-	int err;
+	int err = remote_fid(remote_of(dir), &q.fid);
 
+	if (err)
+		return err;
 	q.text_len = (uint32_t)io.text_len[0];
 	io.rep_fixed = sizeof r.rep;
 	err = remote_call(GOFER_walk, &io);
@@ -232,17 +258,68 @@ walk_one(struct inode *dir, const char *name, uint16_t flags, struct gofer_step 
 	return 0;
 }
 
+int
+remote_fid(struct remote_inode *r, uint32_t *fid)
+{
+	AUTO_PUT(inode) parent = NULL;
+	struct gofer_step step;
+	uint32_t none = 0;
+	int err;
+
+	*fid = atomic_load(&r->fid);
+	if (likely(*fid != 0))
+		return 0;
+	mutex_lock(&r->amu);
+	parent = inode_get(r->parent);
+	mutex_unlock(&r->amu);
+	if (parent == NULL) {
+		/* Somebody else has just asked. */
+		*fid = atomic_load(&r->fid);
+		return *fid ? 0 : -EIO;
+	}
+	err = walk_one(parent, r->name, 0, &step);
+	if (err)
+		return err;
+	if (step.fid == 0)
+		return -EIO;
+	if (step.st.ino != r->host_ino || step.st.dev != r->host_dev ||
+	    (step.st.mode & S_IFMT) != (r->inode.attr.mode & S_IFMT)) {
+		remote_clunk(step.fid);
+		return -ESTALE;
+	}
+	if (atomic_compare_exchange_strong(&r->fid, &none, step.fid)) {
+		struct inode *last;
+
+		mutex_lock(&r->amu);
+		last = steal(&r->parent);
+		mutex_unlock(&r->amu);
+		inode_put(last);
+	} else {
+		remote_clunk(step.fid);
+	}
+	*fid = atomic_load(&r->fid);
+	return 0;
+}
+
 static int
 remote_lookup(struct task *t, struct inode *dir, const char *name, struct inode **out)
 {
+	struct remote_super *s = remote_super_of(dir);
 	struct gofer_step step;
 	int err;
 
 	(void)t;
 	if (!S_ISDIR(dir->attr.mode))
 		return -ENOTDIR;
-	err = walk_one(dir, name, 0, &step);
-	return err ? err : remote_inode_get(remote_super_of(dir), step.fid, &step.st, out);
+	switch (remote_stats_find(remote_of(dir), name, &step.st)) {
+	case REMOTE_FOUND:
+		return remote_inode_get(s, 0, &step.st, dir, name, out);
+	case REMOTE_MISSING:
+		return -ENOENT;
+	default:
+		err = walk_one(dir, name, 0, &step);
+		return err ? err : remote_inode_get(s, step.fid, &step.st, NULL, NULL, out);
+	}
 }
 
 static int
@@ -331,7 +408,7 @@ remote_create(struct task *t, struct inode *dir, const char *name, uint32_t mode
 	if (err)
 		return err;
 	remote_dir_changed(dir);
-	err = remote_inode_get(remote_super_of(dir), rep.fid, &rep.st, out);
+	err = remote_inode_get(remote_super_of(dir), rep.fid, &rep.st, NULL, NULL, out);
 	if (io.fd >= 0) {
 		if (!err)
 			remote_adopt_fd(remote_of(*out), io.fd);
@@ -425,7 +502,7 @@ static int
 remote_readlink(struct task *t, struct inode *i, char *buf, size_t size)
 {
 	struct remote_inode *r = remote_of(i);
-	struct gofer_readlink_req q = { .fid = r->fid };
+	struct gofer_readlink_req q = { .fid = 0 };
 	struct { struct gofer_readlink_rep rep; char text[GOFER_LINK_MAX + 1]; } rep;
 	struct remote_io io = REMOTE_IO(&q, &rep);
 	char *copy;
@@ -444,7 +521,9 @@ remote_readlink(struct task *t, struct inode *i, char *buf, size_t size)
 	}
 	mutex_unlock(&r->amu);
 	io.rep_fixed = sizeof rep.rep;
-	err = remote_call(GOFER_readlink, &io);
+	err = remote_fid(r, &q.fid);
+	if (!err)
+		err = remote_call(GOFER_readlink, &io);
 	if (err)
 		return err;
 	n = rep.rep.text_len;
@@ -510,7 +589,7 @@ remote_setattr(struct task *t, struct inode *i, const struct iattr *a, uint32_t 
 static int
 remote_getxattr(struct task *t, struct inode *i, const char *name, void *buf, size_t size)
 {
-	struct gofer_getxattr_req q = { .fid = remote_of(i)->fid,
+	struct gofer_getxattr_req q = {
 	    .size = (uint32_t)min(size, (size_t)GOFER_XATTR_MAX), .text_len = (uint32_t)strlen(name) };
 	struct gofer_getxattr_rep *rep;
 	struct remote_io io = { .req = &q, .req_len = sizeof q, .text = { name },
@@ -524,7 +603,9 @@ remote_getxattr(struct task *t, struct inode *i, const char *name, void *buf, si
 		return -ENOMEM;
 	if (!S_ISREG(i->attr.mode) && !S_ISDIR(i->attr.mode))
 		return -ENODATA;
-	err = remote_call(GOFER_getxattr, &io);
+	err = remote_fid(remote_of(i), &q.fid);
+	if (!err)
+		err = remote_call(GOFER_getxattr, &io);
 	if (err)
 		return err;
 	if (rep->size > 65536 || (size != 0 && rep->size != io.rep_len - sizeof *rep))
@@ -562,7 +643,7 @@ remote_setxattr(struct task *t, struct inode *i, const char *name, const void *v
 static int64_t
 remote_listxattr(struct task *t, struct inode *i, char *buf, size_t size)
 {
-	struct gofer_listxattr_req q = { .fid = remote_of(i)->fid,
+	struct gofer_listxattr_req q = {
 	    .size = (uint32_t)min(size, (size_t)GOFER_XATTR_MAX) };
 	struct gofer_listxattr_rep *rep;
 	struct remote_io io = { .req = &q, .req_len = sizeof q, .rep_fixed = sizeof *rep,
@@ -576,7 +657,9 @@ remote_listxattr(struct task *t, struct inode *i, char *buf, size_t size)
 		return -ENOMEM;
 	if (!S_ISREG(i->attr.mode) && !S_ISDIR(i->attr.mode))
 		return 0;
-	err = remote_call(GOFER_listxattr, &io);
+	err = remote_fid(remote_of(i), &q.fid);
+	if (!err)
+		err = remote_call(GOFER_listxattr, &io);
 	if (err)
 		return err;
 	if (rep->size > 65536 || (size != 0 && rep->size != io.rep_len - sizeof *rep))
@@ -667,7 +750,7 @@ remote_super(unsigned index, bool readonly, bool shared, struct super **out)
 	s->shared = shared;
 	mutex_init(&s->tab_mu, RANK_gofer);
 	tree_init(&s->inodes, cmp_nodes);
-	err = remote_inode_get(s, rep.fid, &rep.st, &s->super.root);
+	err = remote_inode_get(s, rep.fid, &rep.st, NULL, NULL, &s->super.root);
 	if (err) {
 		super_put(&s->super);
 		return err;

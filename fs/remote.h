@@ -20,6 +20,8 @@ struct hostfile {
 	int		 fd;
 };
 
+struct dirstats;
+
 struct remote_super {
 	struct super	super;
 	uint32_t	mount;		/* [I] index at the gofer */
@@ -33,7 +35,7 @@ struct remote_super {
 
 struct remote_inode {
 	struct inode	inode;		/* first */
-	uint32_t	fid;		/* [I] */
+	_Atomic uint32_t fid;		/* 0 until somebody needs it: remote_fid(); then fixed */
 	uint64_t	host_dev, host_ino; /* [I] */
 	struct tree_node node;		/* [tab_mu] */
 	bool		hashed;		/* [tab_mu] in the tree */
@@ -41,6 +43,9 @@ struct remote_inode {
 	struct mutex	amu;		/* rank object: attr (with i->mu for mode, uid, gid), list, target */
 	struct dirlist	*list;		/* [amu] of an exclusive directory, until it changes */
 	char		*target;	/* [amu] of a symlink */
+	struct inode	*parent;	/* [amu] counted: where name leads here, while there is no fid */
+	char		*name;		/* [I] */
+	struct dirstats	*stats;		/* remote_stats.c, under its lock */
 	/* under hostfiles_mu */
 	struct hostfile	*ro, *rw;
 	uint32_t	 nopen;
@@ -84,6 +89,16 @@ remote_super_of(const struct inode *i)
 void remote_attr_update(struct remote_inode *r, const struct gofer_stat *st);
 /* Makes i->attr current. No lock held. */
 int remote_attr_refresh(struct remote_inode *r) MUST_CHECK;
+
+/* The fid, asked for now if the node was only seen in a list. No lock held but the directory's mu. */
+int remote_fid(struct remote_inode *r, uint32_t *fid) MUST_CHECK;
+
+/* ---- remote_stats.c --------------------------------------------------------------------- */
+enum remote_known { REMOTE_UNKNOWN, REMOTE_FOUND, REMOTE_MISSING };
+/* Takes stats (mem_alloc'ed, one per entry of l); they are forgotten when memory is short. */
+void remote_stats_keep(struct remote_inode *r, struct dirlist *l, struct gofer_stat *stats);
+enum remote_known remote_stats_find(struct remote_inode *r, const char *name, struct gofer_stat *out);
+void remote_stats_drop(struct remote_inode *r);
 
 /* ---- remote_file.c ----------------------------------------------------------------- */
 int remote_open(struct task *t, struct inode *i, uint32_t flags, struct file **out);

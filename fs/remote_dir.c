@@ -27,9 +27,41 @@ name_is_sane(const char *name, size_t n)
 	return !(name[0] == '.' && (n == 1 || (n == 2 && name[1] == '.')));
 }
 
+/* A list under way; stats grow with it when they are wanted. */
+struct reading {
+	struct dirlist	*list;
+	struct gofer_stat *stats;
+	uint32_t	cap;
+	bool		want_stats;
+};
+
+/* Without memory for them the attributes are left out. */
+static void
+keep_stat(struct reading *d, const struct gofer_dirent *e)
+{
+	uint32_t n = d->list->count - 1;
+
+	if (!d->want_stats)
+		return;
+	if (n >= d->cap) {
+		uint32_t cap = d->cap ? d->cap * 2 : 64;
+		void *p = mem_realloc(d->stats, (size_t)cap * sizeof *d->stats);
+
+		if (p == NULL) {
+			d->want_stats = false;
+			return;
+		}
+		d->stats = p;
+		d->cap = cap;
+	}
+	d->stats[n] = e->st;
+	if (!e->has_stat)
+		d->stats[n].mode = 0;
+}
+
 /* Takes one reply apart; *cookie is where to go on. */
 static int
-parse_batch(struct dirlist *l, const char *buf, size_t len, uint32_t count, uint64_t *cookie)
+parse_batch(struct reading *d, const char *buf, size_t len, uint32_t count, uint64_t *cookie)
 {
 	size_t at = 0;
 
@@ -44,9 +76,10 @@ parse_batch(struct dirlist *l, const char *buf, size_t len, uint32_t count, uint
 		need = round_up(sizeof e + e.name_len, 8);
 		if (len - at < need || !name_is_sane(buf + at + sizeof e, e.name_len))
 			return -EIO;
-		err = dirlist_add(l, buf + at + sizeof e, e.name_len, e.ino, e.dtype);
+		err = dirlist_add(d->list, buf + at + sizeof e, e.name_len, e.ino, e.dtype);
 		if (err)
 			return err;
+		keep_stat(d, &e);
 		*cookie = e.cookie;
 		at += need;
 	}
@@ -54,31 +87,36 @@ parse_batch(struct dirlist *l, const char *buf, size_t len, uint32_t count, uint
 }
 
 static int
-read_all(struct remote_inode *r, struct dirlist *l)
+read_all(struct remote_inode *r, struct reading *d)
 {
 	AUTO_FREE char *buf = mem_alloc(GOFER_MSG_MAX);
 	uint64_t cookie = 0;
+	uint32_t fid;
+	int err = remote_fid(r, &fid);
 
+	if (err)
+		return err;
 	if (buf == NULL)
 		return -ENOMEM;
 	for (;;) {
-		struct gofer_readdir_req q = { .fid = r->fid, .cookie = cookie };
+		struct gofer_readdir_req q = { .fid = fid, .cookie = cookie,
+		    .flags = d->want_stats ? GOFER_READDIR_STAT : 0 };
 		struct gofer_readdir_rep rep;
 		struct remote_io io = { .req = &q, .req_len = sizeof q, .rep = buf,
 		    .rep_fixed = sizeof rep, .rep_cap = GOFER_MSG_MAX, .fd = -1 };
-		uint32_t before = l->count;
-		int err = remote_call(GOFER_readdir, &io);
+		uint32_t before = d->list->count;
 
+		err = remote_call(GOFER_readdir, &io);
 		if (err)
 			return err;
 		memcpy(&rep, buf, sizeof rep);
-		err = parse_batch(l, buf + sizeof rep, io.rep_len - sizeof rep, rep.count, &cookie);
+		err = parse_batch(d, buf + sizeof rep, io.rep_len - sizeof rep, rep.count, &cookie);
 		if (err)
 			return err;
 		if (rep.end)
 			return 0;
 		/* Neither an entry nor the end: it would never finish. */
-		if (l->count == before || cookie == 0)
+		if (d->list->count == before || cookie == 0)
 			return -EIO;
 	}
 }
@@ -87,6 +125,8 @@ read_all(struct remote_inode *r, struct dirlist *l)
 static int
 remote_list(struct remote_inode *r, struct dirlist **out)
 {
+	const struct remote_super *s = remote_super_of(&r->inode);
+	struct reading d = { .want_stats = s->readonly && !s->shared };
 	struct dirlist *l, *old;
 	int err;
 
@@ -97,13 +137,16 @@ remote_list(struct remote_inode *r, struct dirlist **out)
 		*out = l;
 		return 0;
 	}
-	l = dirlist_new();
+	l = d.list = dirlist_new();
 	if (l == NULL)
 		return -ENOMEM;
 	/* Names change under mu: the list that is kept is the truth. */
 	mutex_lock(&r->inode.mu);
-	err = read_all(r, l);
-	if (!err && !remote_super_of(&r->inode)->shared) {
+	err = read_all(r, &d);
+	if (!err && d.want_stats && d.stats != NULL)
+		remote_stats_keep(r, l, steal(&d.stats));
+	mem_free(d.stats);
+	if (!err && !s->shared) {
 		mutex_lock(&r->amu);
 		old = r->list;
 		r->list = dirlist_get(l);

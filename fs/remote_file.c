@@ -75,11 +75,13 @@ hostfile_new(int fd, struct hostfile **out)
 static int
 ask_open(struct remote_inode *r, bool write, struct hostfile **out)
 {
-	struct gofer_open_req q = { .fid = r->fid, .flags = write ? GOFER_OPEN_WRITE : 0 };
+	struct gofer_open_req q = { .flags = write ? GOFER_OPEN_WRITE : 0 };
 	struct gofer_open_rep rep;
 	struct remote_io io = REMOTE_IO(&q, &rep, .want_fd = true);
-	int err = remote_call(GOFER_open, &io);
+	int err = remote_fid(r, &q.fid);
 
+	if (!err)
+		err = remote_call(GOFER_open, &io);
 	if (err)
 		return err;
 	/* Attributes come along: a shared file is fresh at open, as over NFS. */
@@ -410,7 +412,7 @@ remote_open(struct task *t, struct inode *i, uint32_t flags, struct file **out)
 {
 	bool write = (flags & O_ACCMODE) != O_RDONLY;
 	struct remote_file *rf;
-	struct hostfile *h;
+	struct hostfile *h = NULL;
 	int err;
 
 	if (S_ISDIR(i->attr.mode))

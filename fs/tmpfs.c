@@ -348,8 +348,8 @@ xattr_find(struct tmpfs_node *n, const char *name)
 }
 
 /* The namespaces kept in memory: user. for files and directories only, as xattr(7) says. */
-static int
-xattr_allowed(const struct inode *i, const char *name)
+int
+tmpfs_xattr_allowed(const struct inode *i, const char *name)
 {
 	static const char *const spaces[] = { "user.", "trusted.", "security." };
 
@@ -370,7 +370,7 @@ tmpfs_getxattr(struct task *t, struct inode *i, const char *name, void *buf, siz
 {
 	struct tmpfs_node *n = tmpfs_of(i);
 	struct tmpfs_xattr *x;
-	int err = xattr_allowed(i, name);
+	int err = tmpfs_xattr_allowed(i, name);
 
 	(void)t;
 	if (err)
@@ -417,7 +417,7 @@ tmpfs_setxattr(struct task *t, struct inode *i, const char *name, const void *va
 {
 	struct tmpfs_node *n = tmpfs_of(i);
 	struct tmpfs_xattr *x, *fresh = NULL;
-	int err = xattr_allowed(i, name);
+	int err = tmpfs_xattr_allowed(i, name);
 
 	(void)t;
 	if (err)

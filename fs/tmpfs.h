@@ -117,6 +117,8 @@ int tmpfs_getattr(struct task *t, struct inode *i, struct iattr *out);
 int tmpfs_setattr(struct task *t, struct inode *i, const struct iattr *attr, uint32_t which);
 int tmpfs_getxattr(struct task *t, struct inode *i, const char *name, void *buf, size_t size);
 int tmpfs_setxattr(struct task *t, struct inode *i, const char *name, const void *val, size_t size, uint32_t flags);
+/* 0 for a name that may be kept here; -EOPNOTSUPP, -EPERM, -EINVAL. */
+int tmpfs_xattr_allowed(const struct inode *i, const char *name) MUST_CHECK;
 int64_t tmpfs_listxattr(struct task *t, struct inode *i, char *buf, size_t size);
 
 extern const struct inode_ops tmpfs_inode_ops;	/* tmpfs_dir.c */
