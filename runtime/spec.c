@@ -125,12 +125,13 @@ convert_user(struct jread *r, const json_t *p, json_t *out)
 		json_object_set_new(out, "umask",
 		    json_integer((json_int_t)jget_u64(r, u, at, "umask", 07777, 022)));
 	json_array_foreach(a, i, v) {
-		if (!json_is_integer(v) || json_integer_value(v) < 0 ||
-		    json_integer_value(v) >= UINT32_MAX) {
+		double g = json_number_value(v);
+
+		if (!json_is_number(v) || g < 0 || g >= UINT32_MAX || (double)(uint32_t)g != g) {
 			jread_fail(r, "%s.additionalGids[%zu]: must be a group number", at, i);
 			break;
 		}
-		json_array_append(groups, v);
+		json_array_append_new(groups, json_integer((json_int_t)g));
 	}
 	json_object_set_new(out, "groups", groups);
 }

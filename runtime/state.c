@@ -146,7 +146,7 @@ state_open(const char *id, bool lock, struct state *out, struct err *err)
 		return e;
 	}
 	out->id = xstrdup(id);
-	if (file_read(out->dir, STATE_FILE, STATE_MAX, &text, &len) == 0) {
+	if (text_read(out->dir, STATE_FILE, STATE_MAX, &text, &len) == 0) {
 		out->j = json_read(&r, STATE_FILE, text, len);
 		free(text);
 	}
@@ -171,7 +171,7 @@ int
 state_save(struct state *s, struct err *err)
 {
 	char *text = json_dumps(s->j, JSON_INDENT(1));
-	int e = text ? file_write(s->dir, STATE_FILE, text, strlen(text), 0600) : -ENOMEM;
+	int e = text ? text_write(s->dir, STATE_FILE, text, strlen(text), 0600) : -ENOMEM;
 
 	free(text);
 	return e ? err_set(err, -e, "cannot write the state of %s", s->id) : 0;
@@ -209,7 +209,7 @@ start_time(pid_t pid)
 	char *path = xasprintf("/proc/%d/stat", (int)pid), *text, *at;
 	unsigned long long start = 0;
 	char letter = 'X';
-	int e = file_read(AT_FDCWD, path, 65536, &text, NULL);
+	int e = text_read(AT_FDCWD, path, 65536, &text, NULL);
 
 	free(path);
 	if (e)

@@ -169,7 +169,7 @@ read_inside(int root, const char *path)
 	if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
 		return NULL;
 	self = xasprintf("/proc/self/fd/%d", fd);
-	if (file_read(AT_FDCWD, self, FILE_LIMIT, &text, NULL) != 0)
+	if (text_read(AT_FDCWD, self, FILE_LIMIT, &text, NULL) != 0)
 		text = NULL;
 	free(self);
 	return text;
