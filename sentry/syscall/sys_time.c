@@ -254,6 +254,7 @@ sys_clock_nanosleep(struct task *t, int32_t clock, uint32_t flags, gaddr_t req, 
 	case CLOCK_TAI:
 	case CLOCK_PROCESS_CPUTIME_ID:
 		break;
+	case CLOCK_THREAD_CPUTIME_ID:
 	case CLOCK_MONOTONIC_RAW:
 	case CLOCK_REALTIME_COARSE:
 	case CLOCK_MONOTONIC_COARSE:
