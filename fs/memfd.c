@@ -95,7 +95,7 @@ sys_memfd_create(struct task *t, gaddr_t uname, uint32_t flags)
 	if (n < 0)
 		return n == -ENAMETOOLONG ? -EINVAL : n;
 	/* As Linux shows it in /proc: a name at the root of a mount nobody sees, long gone. */
-	strcat(name, " (deleted)");
+	memcpy(name + 7 + n, " (deleted)", sizeof " (deleted)");
 	err = memfd_new(t, name, flags, &f);
 	return err ? err : fd_install(t, f, flags & MFD_CLOEXEC ? FD_CLOEXEC : 0);
 }

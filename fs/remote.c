@@ -348,63 +348,72 @@ want_write(const struct inode *i)
 	return remote_super_of(i)->readonly ? -EROFS : 0;
 }
 
+union make_req {
+	struct gofer_create_req create;
+	struct gofer_mkdir_req mkdir;
+	struct gofer_symlink_req symlink;
+	struct gofer_mknod_req mknod;
+};
+
+/* The request that makes a node of that mode, and its length; which one it is, or -EPERM. */
+static int
+make_request(union make_req *q, size_t *len, uint32_t fid, uint32_t mode, const uint32_t owner[2],
+    uint32_t text_len, uint32_t target_len)
+{
+	memset(q, 0, sizeof *q);
+	switch (mode & S_IFMT) {
+	case S_IFREG:
+		q->create = (struct gofer_create_req){ .fid = fid, .mode = mode & 07777, .uid = owner[0],
+		    .gid = owner[1], .text_len = text_len };
+		*len = sizeof q->create;
+		return GOFER_create;
+	case S_IFDIR:
+		q->mkdir = (struct gofer_mkdir_req){ .fid = fid, .mode = mode & 07777, .uid = owner[0],
+		    .gid = owner[1], .text_len = text_len };
+		*len = sizeof q->mkdir;
+		return GOFER_mkdir;
+	case S_IFLNK:
+		q->symlink = (struct gofer_symlink_req){ .fid = fid, .uid = owner[0], .gid = owner[1],
+		    .target_len = target_len, .text_len = text_len };
+		*len = sizeof q->symlink;
+		return GOFER_symlink;
+	case S_IFIFO: case S_IFSOCK:
+		q->mknod = (struct gofer_mknod_req){ .fid = fid, .mode = mode, .uid = owner[0],
+		    .gid = owner[1], .text_len = text_len };
+		*len = sizeof q->mknod;
+		return GOFER_mknod;
+	default:
+		/* A device of the host is nothing a guest may make. */
+		return -EPERM;
+	}
+}
+
 static int
 remote_create(struct task *t, struct inode *dir, const char *name, uint32_t mode, uint64_t rdev,
     const char *target, struct inode **out)
 {
-	union {
-		struct gofer_create_req create;
-		struct gofer_mkdir_req mkdir;
-		struct gofer_symlink_req symlink;
-		struct gofer_mknod_req mknod;
-	} q;
+	union make_req q;
 	struct gofer_create_rep rep;	/* the four replies have one shape */
 	struct remote_io io = { .req = &q, .rep = &rep, .rep_fixed = sizeof rep, .rep_cap = sizeof rep,
 	    .text = { name, target }, .text_len = { strlen(name), target ? strlen(target) : 0 }, .fd = -1 };
-	uint32_t fid = remote_of(dir)->fid, uid, gid, len;
-	enum gofer_op op;
-	int err = want_write(dir);
+	uint32_t owner[2], fid;
+	int op, err = want_write(dir);
 
 	(void)rdev;
 	_Static_assert(sizeof(struct gofer_create_rep) == sizeof(struct gofer_mkdir_rep) &&
 	    sizeof(struct gofer_create_rep) == sizeof(struct gofer_symlink_rep) &&
 	    sizeof(struct gofer_create_rep) == sizeof(struct gofer_mknod_rep), "one shape");
+	if (!err)
+		err = remote_fid(remote_of(dir), &fid);
 	if (err)
 		return err;
-	node_owner(t, dir, &mode, &uid, &gid);
-	len = (uint32_t)(io.text_len[0] + io.text_len[1]);
-	memset(&q, 0, sizeof q);
-	switch (mode & S_IFMT) {
-	case S_IFREG:
-		op = GOFER_create;
-		q.create = (struct gofer_create_req){ .fid = fid, .mode = mode & 07777, .uid = uid, .gid = gid,
-		    .text_len = len };
-		io.req_len = sizeof q.create;
-		io.want_fd = true;
-		break;
-	case S_IFDIR:
-		op = GOFER_mkdir;
-		q.mkdir = (struct gofer_mkdir_req){ .fid = fid, .mode = mode & 07777, .uid = uid, .gid = gid,
-		    .text_len = len };
-		io.req_len = sizeof q.mkdir;
-		break;
-	case S_IFLNK:
-		op = GOFER_symlink;
-		q.symlink = (struct gofer_symlink_req){ .fid = fid, .uid = uid, .gid = gid,
-		    .target_len = (uint32_t)io.text_len[1], .text_len = len };
-		io.req_len = sizeof q.symlink;
-		break;
-	case S_IFIFO: case S_IFSOCK:
-		op = GOFER_mknod;
-		q.mknod = (struct gofer_mknod_req){ .fid = fid, .mode = mode, .uid = uid, .gid = gid,
-		    .text_len = len };
-		io.req_len = sizeof q.mknod;
-		break;
-	default:
-		/* A device of the host is nothing a guest may make. */
-		return -EPERM;
-	}
-	err = remote_call(op, &io);
+	node_owner(t, dir, &mode, &owner[0], &owner[1]);
+	op = make_request(&q, &io.req_len, fid, mode, owner, (uint32_t)(io.text_len[0] + io.text_len[1]),
+	    (uint32_t)io.text_len[1]);
+	if (op < 0)
+		return op;
+	io.want_fd = op == GOFER_create;
+	err = remote_call((enum gofer_op)op, &io);
 	if (err)
 		return err;
 	remote_dir_changed(dir);
