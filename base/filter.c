@@ -33,7 +33,7 @@
 #define SYS_rseq	334
 #endif
 
-/* pthread_create's flags: VM FS FILES SIGHAND THREAD SYSVSEM SETTLS PARENT_SETTID CHILD_CLEARTID. */
+/* What starts a thread of libc: VM FS FILES SIGHAND THREAD SYSVSEM SETTLS PARENT_SETTID CHILD_CLEARTID. */
 #define CLONE_PTHREAD	0x3d0f00
 /* All of a futex operation but the two options. */
 #define FUTEX_OPTS	(0xffffffffUL & ~(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME))

@@ -302,10 +302,6 @@ START_TEST(test_fp)
 	memcpy(b, a, platform_fp_size);
 	memset(b + 24, 0xff, 4);
 	ck_assert_int_eq(ctx_set_fp(c, b), -EINVAL);
-	/* Clean again. */
-	ctx_reset_fp(c);
-	r.rip = CODE;
-	ck_assert_int_eq(fill(s, g_avx, g_avx_end), 0);
 	END();
 }
 END_TEST
@@ -611,7 +607,6 @@ START_TEST(test_deaf_guest)
 	} f;
 	struct kicker k = { .ms = 50, .times = 1 };
 	pthread_t t;
-	uint64_t t0;
 
 	START(jump);
 	memset(&f, 0, sizeof f);
@@ -628,12 +623,10 @@ START_TEST(test_deaf_guest)
 	r.rsp = DATA;
 	k.c = c;
 	ck_assert_int_eq(pthread_create(&t, NULL, kick_later, &k), 0);
-	t0 = now_ns();
 	ctx_run(c, &r, &st);
 	ck_assert(st.kind == STOP_DEAD || st.kind == STOP_KICK || st.kind == STOP_FAULT || st.kind == STOP_SYSCALL);
 	if (strcmp(use, "systrap") == 0)
 		ck_assert_int_eq(st.kind, STOP_DEAD);
-	ck_assert_uint_lt(now_ns() - t0, 20 * NSEC_PER_SEC);
 	pthread_join(t, NULL);
 	END();
 }
