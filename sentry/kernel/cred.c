@@ -67,7 +67,9 @@ cred_copy(const struct cred *old, struct cred **out)
 
 	if (c == NULL)
 		return -ENOMEM;
-	*c = *old;
+	/* All but the count, which others change meanwhile. */
+	memcpy((char *)c + sizeof c->ref, (const char *)old + sizeof old->ref,
+	    sizeof *c - sizeof c->ref);
 	c->groups = NULL;
 	c->ngroups = 0;
 	ref_init(&c->ref, OBJ_cred);

@@ -89,7 +89,8 @@ struct process {
 	struct pidgroup	*pgrp;		/* counted */
 	struct list	 pgrp_link;
 	int32_t		 exit_signal;	/* to the parent */
-	bool		 is_subreaper, did_exec, zombie;
+	bool		 is_subreaper, did_exec;
+	_Atomic bool	 zombie;	/* written under T; pidfds look without */
 	bool		 no_tty;	/* gave up the session's terminal for itself (TIOCNOTTY); inherited */
 	int32_t		 wstatus;	/* wait status once zombie */
 	int32_t		 forker_tid;	/* the parent's thread that made us: __WNOTHREAD, PDEATHSIG */
