@@ -210,6 +210,7 @@ make_boot(const struct do_opts *o, char **args, struct launch *l, struct err *er
 	spec_new_boot(l, "do");
 	json_object_set_new(l->boot, "hostname", json_bytes(o->hostname ? o->hostname : name));
 	json_object_set_new(l->boot, "overlay", json_boolean(!o->rw));
+	json_object_set_new(l->boot, "init_mortal", json_true());
 	json_object_set_new(l->boot, "report", json_boolean(o->report));
 	/* With an overlay the gofer never writes; the mount itself is writable all the same. */
 	spec_add_gofer(l, rootfs, "/", 0, o->rw && strcmp(rootfs, "/") == 0, false);

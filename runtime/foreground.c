@@ -51,8 +51,12 @@ print_crash(const struct launch *l)
 	if (rt.debug_log || l->log < 0)
 		return;
 	n = pread(l->log, text, CRASH_ROOM, 0);
-	if (n > 0 && (rt.debug || strstr(text, "internal error")))
+	if (n <= 0)
+		return;
+	if (rt.debug || strstr(text, "internal error"))
 		fputs(text, stderr);
+	else if (strstr(text, "the gofer is gone"))
+		fputs("village: the gofer is gone: the sandbox has ended\n", stderr);
 }
 
 static int
@@ -110,6 +114,7 @@ foreground_run(struct foreground *f, struct launch *l)
 	struct attend a = { .connect = l->control < 0 ? attend_by_socket : attend_by_dir, .pid = 1,
 		.tty = f->tty ? 0 : -1 };
 	struct err err = { 0 };
+	bool killed;
 	int status;
 
 	if (start(f, l, &err) != 0) {
@@ -123,10 +128,10 @@ foreground_run(struct foreground *f, struct launch *l)
 	a.control = a.connect == attend_by_dir ? f->dir : f->control;
 	a.end = a.sandbox = l->sentry_pidfd;
 	attend_wait(&a);
-	status = launch_reap(l);
+	status = launch_reap(l, &killed);
 	console_restore();
-	/* 70 is how a bug ends the sentry; a guest's own 70 leaves no report. */
-	if (status == 70 || status >= 128)
-		print_crash(l);
+	if (killed)
+		fail("the sandbox was killed by signal %d", status - 128);
+	print_crash(l);
 	return status;
 }

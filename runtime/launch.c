@@ -298,6 +298,8 @@ launch_start(struct launch *l, struct err *err)
 	struct confine c = { .l = l, .rootless = geteuid() != 0 };
 	int e;
 
+	if (strcmp(rt.platform, "systrap") != 0 && strcmp(rt.platform, "ptrace") != 0)
+		return err_set(err, 0, "--platform %s: must be systrap or ptrace", rt.platform);
 	json_object_set_new(l->boot, "platform", json_string(rt.platform));
 	e = open_self(c.rootless, &fd[EXE], err);
 	if (!e)
@@ -432,7 +434,7 @@ launch_abort(struct launch *l)
 }
 
 int
-launch_reap(struct launch *l)
+launch_reap(struct launch *l, bool *killed)
 {
 	int status = 0;
 	struct pollfd p = { .fd = l->gofer_pidfd, .events = POLLIN };
@@ -445,5 +447,6 @@ launch_reap(struct launch *l)
 		(void)kill(l->gofer, SIGKILL);
 	kill_and_reap(&l->gofer, &l->gofer_pidfd);
 	close_all(&l->sentry_pidfd, 1);
-	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+	*killed = WIFSIGNALED(status);
+	return *killed ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }

@@ -45,8 +45,11 @@ int launch_go(struct launch *l, struct err *err) MUST_CHECK;
 int launch_ready(struct launch *l, struct err *err) MUST_CHECK;
 /* Kills and reaps whatever was started; idempotent. */
 void launch_abort(struct launch *l);
-/* Waits for the end of the sentry, then of the gofer; returns the sentry's status as a shell's. */
-int launch_reap(struct launch *l);
+/*
+ * Waits for the end of the sentry, then of the gofer; returns the sentry's status as a shell's.  killed:
+ * it was a signal that ended the sentry itself.
+ */
+int launch_reap(struct launch *l, bool *killed);
 void launch_mount_add(struct launch *l, const char *source, bool readonly);
 
 /* ---- between launch.c and confine.c --------------------------------------------- */

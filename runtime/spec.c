@@ -153,6 +153,7 @@ spec_process(struct jread *r, const json_t *p, const char *path)
 	json_t *args = jget_strs(r, p, path, "args"), *env = jget_strs(r, p, path, "env"), *v;
 	const char *cwd = jget_str(r, p, path, "cwd");
 	json_t *out = json_object();
+	int64_t oom;
 	size_t i;
 
 	if (json_array_size(args) == 0)
@@ -171,6 +172,10 @@ spec_process(struct jread *r, const json_t *p, const char *path)
 	json_object_set_new(out, "terminal", json_boolean(jget_bool(r, p, path, "terminal", false)));
 	json_object_set_new(out, "no_new_privs",
 	    json_boolean(jget_bool(r, p, path, "noNewPrivileges", false)));
+	oom = jget_i64(r, p, path, "oomScoreAdj", 0);
+	if (oom < -1000 || oom > 1000)
+		jread_fail(r, "%s.oomScoreAdj: must be from -1000 to 1000", path);
+	json_object_set_new(out, "oom_score_adj", json_integer(oom));
 	convert_user(r, p, out);
 	convert_caps(r, p, out);
 	convert_rlimits(r, p, out);

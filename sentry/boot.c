@@ -213,6 +213,7 @@ init_kernel(const struct bootspec *spec)
 	kernel.pids_limit = spec->pids_limit;
 	kernel.memory_limit = spec->memory_limit;
 	kernel.ncpus = (uint32_t)get_nprocs();
+	kernel.init_mortal = spec->init_mortal;
 	kernel.strace = spec->strace;
 	kernel.report = spec->report;
 	kernel.report_fd = BOOT_FD_REPORT;
@@ -284,13 +285,12 @@ boot(struct bootspec *spec)
 	err = control_init(BOOT_FD_CONTROL);
 	if (err)
 		boot_fail("cannot serve the control socket", err);
-	if (!spec->wait_start) {
-		err = guest_start_init(&exit_code, why, sizeof why);
-		if (err) {
-			log_info("boot", "init did not start: %s", why);
-			tell_ready(why, exit_code);
-			host_exit(exit_code);
-		}
+	err = spec->wait_start ? guest_check_init(&exit_code, why, sizeof why) :
+	    guest_start_init(&exit_code, why, sizeof why);
+	if (err) {
+		log_info("boot", "init cannot start: %s", why);
+		tell_ready(why, exit_code);
+		host_exit(exit_code);
 	}
 	tell_ready(NULL, 0);
 	err = guest_wait(1, &status);

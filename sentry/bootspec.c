@@ -132,6 +132,7 @@ read_process(struct jread *r, const json_t *j, struct spec_process *out)
 	out->terminal = jget_bool(r, j, at, "terminal", false);
 	out->rows = (uint16_t)jget_u64(r, j, at, "rows", UINT16_MAX, 0);
 	out->cols = (uint16_t)jget_u64(r, j, at, "cols", UINT16_MAX, 0);
+	out->oom_score_adj = (int32_t)jget_i64(r, j, at, "oom_score_adj", 0);
 	read_groups(r, j, out);
 	read_rlimits(r, j, out);
 	if (!r->failed && (out->args == NULL || out->args[0] == NULL))
@@ -211,6 +212,7 @@ read_record(struct jread *r, const json_t *j, struct bootspec *out)
 	out->strace_filter = copy_str(r, jget_str(r, j, "", "strace_filter"));
 	out->overlay = jget_bool(r, j, "", "overlay", false);
 	out->root_readonly = jget_bool(r, j, "", "root_readonly", false);
+	out->init_mortal = jget_bool(r, j, "", "init_mortal", false);
 	out->strace = jget_bool(r, j, "", "strace", false);
 	out->report = jget_bool(r, j, "", "report", false);
 	out->wait_start = jget_bool(r, j, "", "wait_start", false);

@@ -24,6 +24,7 @@ struct spec_process {
 	unsigned	ngroups;
 	uint64_t	cap_bounding, cap_effective, cap_inheritable, cap_permitted, cap_ambient;
 	bool		no_new_privs, terminal;
+	int32_t		oom_score_adj;
 	uint16_t	rows, cols;		/* first window size when terminal */
 	struct spec_rlimit *rlimits;
 	unsigned	nrlimits;
@@ -45,6 +46,7 @@ struct bootspec {
 	char		*id, *hostname, *domainname, *platform;
 	bool		 overlay;	/* root writes go to an in-memory upper layer */
 	bool		 root_readonly;
+	bool		 init_mortal;	/* pid 1 is not protected from signals: `village do` behaves as outside */
 	bool		 strace, report, wait_start;	/* wait_start: run the init process only when control says so */
 	char		*strace_filter;	/* family or NULL */
 	uint64_t	 memfile_size;	/* bytes of BOOT_FD_MEMFILE */

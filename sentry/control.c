@@ -11,9 +11,11 @@
  */
 #include "sentry/control.h"
 
+#include <poll.h>
 #include <stdatomic.h>
 #include <string.h>
 
+#include "base/boot.h"
 #include "base/hostcall.h"
 #include "base/json.h"
 #include "base/kmem.h"
@@ -343,6 +345,27 @@ conn_start(int sock)
 	atomic_fetch_sub(&connections, 1);
 }
 
+/*
+ * Until there is a request.  The gofer's socket is watched on the way: guests that ask for no file would
+ * run on without one.
+ */
+static void
+wait_request(void)
+{
+	struct pollfd p[2] = { { .fd = control_fd, .events = POLLIN }, { .fd = BOOT_FD_GOFER } };
+
+	for (;;) {
+		int n = host_ppoll(p, 2, NULL);
+
+		if (n > 0 && (p[1].revents & (POLLHUP | POLLERR))) {
+			log_error("gofer", "the gofer is gone: the sandbox ends");
+			host_exit(1);
+		}
+		if ((n > 0 && p[0].revents) || (n < 0 && n != -EINTR))
+			return;
+	}
+}
+
 static void
 listener(void *arg)
 {
@@ -351,7 +374,10 @@ listener(void *arg)
 		int fd = -1;
 		unsigned nfds = 1;
 		char byte;
-		int64_t n = wire_recv(control_fd, &byte, sizeof byte, &fd, &nfds);
+		int64_t n;
+
+		wait_request();
+		n = wire_recv(control_fd, &byte, sizeof byte, &fd, &nfds);
 
 		if (n >= 0 && nfds == 1) {
 			conn_start(fd);

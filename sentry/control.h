@@ -27,6 +27,8 @@
 int control_init(int fd) MUST_CHECK;
 
 /* ---- the kernel's side, written in sentry/kernel/guestinit.c ---- */
+/* Before a start that comes later: would the program be found? As the next one, without effect. */
+int guest_check_init(int *exit_code, char *why, size_t why_size) MUST_CHECK;
 /* Creates and starts the init process as the boot record says. On failure *exit_code is 126/127/1 and why has a sentence. */
 int guest_start_init(int *exit_code, char *why, size_t why_size) MUST_CHECK;
 /* Starts another process; fds are taken. *pid is its guest pid. */

@@ -326,6 +326,7 @@ set_limits(struct task *t, const struct spec_process *sp)
 			p->rlim[r->resource] = (struct rlimit64){ r->soft, r->hard };
 	}
 	mutex_unlock(&p->mu);
+	atomic_store(&p->oom_score_adj, sp->oom_score_adj);
 	atomic_store(&t->fs->umask, sp->has_umask ? sp->umask & 0777 : 022);
 }
 
@@ -462,18 +463,12 @@ copy_vector(struct exec_request *r, char **from, char ***out, uint64_t *count)
 }
 
 static int
-run_program(struct launch *l)
+find_program(struct launch *l, struct exec_request *r)
 {
 	const char *name = l->sp->args && l->sp->args[0] ? l->sp->args[0] : "";
-	struct exec_request r = { 0 };
 	bool search = strchr(name, '/') == NULL;
-	int err;
+	int err = *name == '\0' ? -ENOENT : search ? search_path(l, name, r) : open_at(l, name, r);
 
-	err = copy_vector(&r, l->sp->args, &r.argv, &r.argc);
-	if (!err)
-		err = copy_vector(&r, l->sp->env, &r.envp, &r.envc);
-	if (!err)
-		err = *name == '\0' ? -ENOENT : search ? search_path(l, name, &r) : open_at(l, name, &r);
 	if (err == -ENOENT && search)
 		launch_fail(l, err, EXIT_NOT_FOUND, "exec: \"%s\": executable file not found in $PATH",
 		    name);
@@ -482,6 +477,22 @@ run_program(struct launch *l)
 		    words(err));
 	else if (err)
 		launch_fail(l, err, EXIT_NOT_RUNNABLE, "exec: \"%s\": %s", name, words(err));
+	return err;
+}
+
+static int
+run_program(struct launch *l)
+{
+	struct exec_request r = { 0 };
+	int err;
+
+	err = copy_vector(&r, l->sp->args, &r.argv, &r.argc);
+	if (!err)
+		err = copy_vector(&r, l->sp->env, &r.envp, &r.envc);
+	if (err)
+		launch_fail(l, err, EXIT_NOT_RUNNABLE, "exec: %s", words(err));
+	else
+		err = find_program(l, &r);
 	if (!err) {
 		err = task_exec(l->t, &r);
 		if (err)
@@ -564,6 +575,29 @@ launch(struct task *t, const struct spec_process *sp, const int fds[3], int *exi
 		why[min(l.why.len, why_size - 1)] = '\0';
 	}
 	return l.err;
+}
+
+/*
+ * Whether start will find the directory and the program: engines want to hear that from create.  Looks
+ * with every right; what the process's own user may not do shows at the start.
+ */
+int
+guest_check_init(int *exit_code, char *why, size_t why_size)
+{
+	struct launch l = { .t = kernel.init->leader, .sp = &boot_spec->process, .exit_code = 1 };
+	struct exec_request r = { 0 };
+	int err;
+
+	sb_init(&l.why, l.why_text, sizeof l.why_text);
+	err = set_cwd(&l);
+	if (!err)
+		err = find_program(&l, &r);
+	exec_request_fini(&r);
+	if (err) {
+		*exit_code = l.exit_code;
+		say(why, why_size, l.why_text);
+	}
+	return err;
 }
 
 int

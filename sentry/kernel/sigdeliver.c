@@ -138,7 +138,7 @@ next_step(struct task *t, struct abi_sigaction *sa, struct abi_siginfo *info)
 		return HANDLER;
 	}
 	if (signo != SIGKILL && (a->handler == ABI_SIG_IGN || signal_is_default_ignored(signo) ||
-	    (p == kernel.init && info->si_code <= 0))) {
+	    (p == kernel.init && info->si_code <= 0 && !kernel.init_mortal))) {
 		process_unlock(sh);
 		return AGAIN;
 	}

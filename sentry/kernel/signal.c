@@ -276,7 +276,7 @@ siginfo_user(struct abi_siginfo *info, struct task *from, int signo, int code)
 static bool
 init_is_safe(const struct process *p, const struct abi_siginfo *info)
 {
-	return p == kernel.init && info->si_code <= 0;
+	return p == kernel.init && info->si_code <= 0 && !kernel.init_mortal;
 }
 
 /* Whether signo would do nothing to t, so that it need not be queued. */

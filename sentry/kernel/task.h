@@ -215,6 +215,7 @@ struct kernel {
 	uint64_t	 pids_limit, memory_limit;
 	uint32_t	 ncpus;
 	bool		 strace, report;
+	bool		 init_mortal;	/* pid 1 dies of its own signals, as outside a pid namespace */
 	int		 report_fd, random_fd;
 	_Atomic uint64_t forks, ctxt;
 };
