@@ -257,7 +257,7 @@ futex_wake(struct task *t, gaddr_t at, int n)
 
 int64_t
 futex_requeue(struct task *t, gaddr_t at, gaddr_t to, bool private, int wake, int move,
-    const uint32_t *cmp, bool count_moved)
+    const uint32_t *cmp)
 {
 	struct futex_batch wb = { .n = 0 };
 	struct futex_waiter *w, *next;
@@ -307,7 +307,7 @@ futex_requeue(struct task *t, gaddr_t at, gaddr_t to, bool private, int wake, in
 	}
 	mutex_unlock_pair(&b1->mu, &b2->mu);
 	futex_batch_wake(&wb);
-	return count_moved ? woken + moved : woken;
+	return woken + moved;
 }
 
 /* ---- WAKE_OP ---------------------------------------------------------------------- */

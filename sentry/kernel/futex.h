@@ -15,9 +15,9 @@ int futex_wake(struct task *t, gaddr_t at, int n);
 int64_t futex_wait(struct task *t, gaddr_t at, bool private, uint32_t val, uint32_t bitset,
     uint64_t deadline_ns) MUST_CHECK;
 int64_t futex_wake_bits(struct task *t, gaddr_t at, bool private, int n, uint32_t bitset) MUST_CHECK;
-/* cmp: only when the word holds *cmp (NULL: always). */
+/* cmp: only when the word holds *cmp (NULL: always). Counts the woken and the moved. */
 int64_t futex_requeue(struct task *t, gaddr_t at, gaddr_t to, bool private, int wake, int move,
-    const uint32_t *cmp, bool count_moved) MUST_CHECK;
+    const uint32_t *cmp) MUST_CHECK;
 int64_t futex_wake_op(struct task *t, gaddr_t at, gaddr_t at2, bool private, int n, int n2,
     uint32_t op) MUST_CHECK;
 int64_t futex_lock_pi(struct task *t, gaddr_t at, bool private, bool try, uint64_t deadline_ns) MUST_CHECK;

@@ -83,6 +83,28 @@ await_hand(struct futex_waiter *w)
 	return atomic_load(&w->handed) == HAND_DONE ? 0 : -EFAULT;
 }
 
+/*
+ * The owner we slept for has died without a word: the lock is ours, marked.  -EAGAIN when another waiter was
+ * first, or a robust list has had its say.
+ */
+static int
+inherit(struct task *t, gaddr_t at, uint32_t dead)
+{
+	uint32_t val, seen;
+	int err = copy_in(t, &val, at, sizeof val);
+
+	while (!err) {
+		if ((val & TID_MASK) != dead)
+			return -EAGAIN;
+		/* Others may sleep too; WAITERS without any is harmless. */
+		err = user_cas32(t, at, val, (uint32_t)t->tid | OWNER_DIED | WAITERS, &seen);
+		if (!err && seen == val)
+			return 0;
+		val = seen;
+	}
+	return err;
+}
+
 /* One round of queueing and sleeping for owner val: 0 owned, -EAGAIN try afresh, or an error. */
 static int64_t
 wait_for_owner(struct task *t, gaddr_t at, const struct futex_key *k, uint32_t val, uint64_t deadline_ns)
@@ -104,8 +126,16 @@ wait_for_owner(struct task *t, gaddr_t at, const struct futex_key *k, uint32_t v
 	t->wait_reason = "futex";
 	while (!err && futex_is_queued(&w)) {
 		err = task_sleep(t, deadline_ns);
-		if (!err && futex_is_queued(&w) && !owner_lives(val & TID_MASK))
-			err = -ESRCH;
+		if (!err && futex_is_queued(&w) && !owner_lives(val & TID_MASK)) {
+			err = inherit(t, at, val & TID_MASK);
+			if (!err) {
+				/* An unlocker cannot have chosen us: there was none. */
+				(void)futex_dequeue(&w);
+				atomic_fetch_sub(&pi_waiters, 1);
+				t->wait_reason = NULL;
+				return 0;
+			}
+		}
 	}
 	t->wait_reason = NULL;
 	atomic_fetch_sub(&pi_waiters, 1);

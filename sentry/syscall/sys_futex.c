@@ -98,9 +98,9 @@ sys_futex(struct task *t, gaddr_t uaddr, int32_t op, uint32_t val, uint64_t time
 	case FUTEX_WAKE_BITSET:
 		return futex_wake_bits(t, uaddr, private, n, val3);
 	case FUTEX_REQUEUE:
-		return futex_requeue(t, uaddr, uaddr2, private, n, (int32_t)timeout, NULL, false);
+		return futex_requeue(t, uaddr, uaddr2, private, n, (int32_t)timeout, NULL);
 	case FUTEX_CMP_REQUEUE:
-		return futex_requeue(t, uaddr, uaddr2, private, n, (int32_t)timeout, &val3, true);
+		return futex_requeue(t, uaddr, uaddr2, private, n, (int32_t)timeout, &val3);
 	case FUTEX_WAKE_OP:
 		return futex_wake_op(t, uaddr, uaddr2, private, n, (int32_t)timeout, val3);
 	case FUTEX_LOCK_PI:
