@@ -64,6 +64,12 @@ take_cred(struct task *t, const uint8_t *data, uint64_t len, struct scm *s)
 	memcpy(&u, data, sizeof u);
 	if (u.pid != t->process->pid && !task_capable(t, CAP_SYS_ADMIN))
 		return -EPERM;
+	if (u.pid != t->process->pid) {
+		AUTO_PUT(process) p = process_find_get(u.pid);
+
+		if (p == NULL)
+			return -ESRCH;
+	}
 	if (u.uid != c->uid && u.uid != c->euid && u.uid != c->suid && !task_capable(t, CAP_SETUID))
 		return -EPERM;
 	if (u.gid != c->gid && u.gid != c->egid && u.gid != c->sgid && !task_capable(t, CAP_SETGID))

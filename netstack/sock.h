@@ -69,7 +69,6 @@ struct sock {
 	bool		 passcred, reuseaddr, keepalive, broadcast;	/* [m] */
 	int32_t		 priority, rcvlowat;	/* [m] */
 	struct abi_linger linger;	/* [m] */
-	uint64_t	 rcvtimeo_ns, sndtimeo_ns;	/* [m] 0: none */
 };
 
 #define SOCK_BUF_DEFAULT	212992U

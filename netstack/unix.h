@@ -26,7 +26,7 @@ struct unix_sock {
 	struct list	 backlog;	/* struct unix_sock.backlog_link: connections to accept, each counted */
 	struct list	 backlog_link;
 	uint32_t	 backlog_len, backlog_max;
-	bool		 rd_shut, wr_shut, peer_gone, closed, reading;
+	bool		 rd_shut, wr_shut, peer_gone, closed, reading, reader_waits;
 	struct sockaddr_buf gone_addr;	/* of a peer that has closed */
 	struct sockaddr_buf addr;	/* what it is bound to; len 0: nothing */
 	struct path	 path;		/* counted: node of a bound path */

@@ -160,7 +160,7 @@ unix_send(struct sock *sk, struct task *t, struct sock_send *s)
 		if (s->scm != NULL && s->scm->has_cred)
 			m->scm.cred = s->scm->cred;
 		else
-			unix_ucred_of(t, &m->scm.cred);
+			m->scm.cred = (struct abi_ucred){ t->process->pid, task_cred(t)->uid, task_cred(t)->gid };
 		m->scm.has_cred = true;
 		if (s->scm != NULL) {
 			m->scm.files = steal(&s->scm->files);
@@ -307,6 +307,7 @@ reader_begin(struct unix_sock *u)
 
 	mutex_lock(&u->sock.mu);
 	mine = !u->reading;
+	u->reader_waits |= !mine;
 	u->reading = true;
 	mutex_unlock(&u->sock.mu);
 	return mine;
@@ -315,10 +316,15 @@ reader_begin(struct unix_sock *u)
 static void
 reader_end(struct unix_sock *u)
 {
+	bool other;
+
 	mutex_lock(&u->sock.mu);
 	u->reading = false;
+	other = u->reader_waits;
+	u->reader_waits = false;
 	mutex_unlock(&u->sock.mu);
-	waitq_wake(&u->sock.wq, POLLIN);
+	if (other)
+		waitq_wake(&u->sock.wq, POLLIN);
 }
 
 /* Bytes of a stream, up to and with the piece that carries descriptors. */
@@ -335,7 +341,7 @@ recv_stream(struct unix_sock *u, struct sock_recv *r)
 	for (;;) {
 		struct unix_msg *m, *next;
 		struct scm got = { 0 };
-		uint64_t at = skip, n;
+		uint64_t at = peek ? skip : 0, n;
 		int64_t moved;
 		bool had_files = false;
 

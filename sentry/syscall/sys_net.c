@@ -138,25 +138,11 @@ extern struct waitq unix_space_wq;
 
 /* When a wait that began now would end by SO_RCVTIMEO or SO_SNDTIMEO. */
 static uint64_t
-deadline_of(struct sock *sk, bool receive)
+deadline_of(struct file *f, bool receive)
 {
-	uint64_t ns;
+	uint64_t ns = atomic_load(receive ? &f->rd_timeout_ns : &f->wr_timeout_ns);
 
-	mutex_lock(&sk->mu);
-	ns = receive ? sk->rcvtimeo_ns : sk->sndtimeo_ns;
-	mutex_unlock(&sk->mu);
 	return ns ? host_clock_ns(CLOCK_MONOTONIC) + ns : NO_DEADLINE;
-}
-
-/* A finite timeout turns an interrupted wait into EINTR, and its end into EAGAIN. */
-static int
-wait_result(int err, uint64_t deadline)
-{
-	if (err == -ETIMEDOUT)
-		return -EAGAIN;
-	if (err == -ERESTARTSYS && deadline != NO_DEADLINE)
-		return -EINTR;
-	return err;
 }
 
 int64_t
@@ -176,10 +162,10 @@ sys_connect(struct task *t, int32_t fd, gaddr_t addr, int32_t addrlen)
 	err = sk->ops->connect(sk, t, &a);
 	if (err != -EAGAIN || (atomic_load(&f->flags) & O_NONBLOCK))
 		return err;
-	deadline = deadline_of(sk, false);
+	deadline = deadline_of(f, false);
 	waiter_arm(&w, t, &unix_space_wq, 0);
 	while ((err = sk->ops->connect(sk, t, &a)) == -EAGAIN) {
-		err = wait_result(task_sleep(t, deadline), deadline);
+		err = file_wait_result(task_sleep(t, deadline), deadline);
 		if (err)
 			break;
 	}
@@ -206,10 +192,10 @@ do_accept(struct task *t, int32_t fd, gaddr_t addr, gaddr_t addrlen, int32_t fla
 		return err;
 	err = sk->ops->accept(sk, t, &got);
 	if (err == -EAGAIN && !(atomic_load(&f->flags) & O_NONBLOCK)) {
-		deadline = deadline_of(sk, true);
+		deadline = deadline_of(f, true);
 		waiter_arm(&w, t, &sk->wq, POLLIN);
 		while ((err = sk->ops->accept(sk, t, &got)) == -EAGAIN) {
-			err = wait_result(task_sleep(t, deadline), deadline);
+			err = file_wait_result(task_sleep(t, deadline), deadline);
 			if (err)
 				break;
 		}
@@ -296,7 +282,7 @@ send_wait(struct task *t, struct file *f, struct sock *sk, struct sock_send *s)
 
 	if ((done == -EAGAIN || (done > 0 && iob_left(s->data) > 0)) && !nonblock) {
 		done = done < 0 ? 0 : done;
-		deadline = deadline_of(sk, false);
+		deadline = deadline_of(f, false);
 		waiter_arm(&w, t, &sk->wq, POLLOUT | POLLERR | POLLHUP);
 		waiter_arm(&space, t, &unix_space_wq, 0);
 		for (;;) {
@@ -304,7 +290,7 @@ send_wait(struct task *t, struct file *f, struct sock *sk, struct sock_send *s)
 			if (n > 0)
 				done += n;
 			if (n == -EAGAIN || (n > 0 && iob_left(s->data) > 0)) {
-				n = wait_result(task_sleep(t, deadline), deadline);
+				n = file_wait_result(task_sleep(t, deadline), deadline);
 				if (n == 0)
 					continue;
 			}
@@ -336,14 +322,14 @@ recv_wait(struct task *t, struct file *f, struct sock *sk, struct sock_recv *r)
 	if (nonblock || (done != -EAGAIN && !(all && done > 0 && iob_left(r->data) > 0)))
 		return done;
 	done = done < 0 ? 0 : done;
-	deadline = deadline_of(sk, true);
+	deadline = deadline_of(f, true);
 	waiter_arm(&w, t, &sk->wq, POLLIN | POLLERR | POLLHUP | POLLRDHUP);
 	for (;;) {
 		n = sk->ops->recv(sk, t, r);
 		if (n > 0)
 			done += n;
 		if (n == -EAGAIN || (all && n > 0 && iob_left(r->data) > 0)) {
-			n = wait_result(task_sleep(t, deadline), deadline);
+			n = file_wait_result(task_sleep(t, deadline), deadline);
 			if (n == 0)
 				continue;
 		}
@@ -646,9 +632,7 @@ sys_setsockopt(struct task *t, int32_t fd, int32_t level, int32_t optname, gaddr
 		err = get_timeo(t, optval, optlen, &ns);
 		if (err)
 			return err;
-		mutex_lock(&sk->mu);
-		*(optname == SO_RCVTIMEO ? &sk->rcvtimeo_ns : &sk->sndtimeo_ns) = ns;
-		mutex_unlock(&sk->mu);
+		atomic_store(optname == SO_RCVTIMEO ? &f->rd_timeout_ns : &f->wr_timeout_ns, ns);
 		return 0;
 	default:
 		if (optlen < (int32_t)sizeof v)
@@ -721,9 +705,7 @@ sys_getsockopt(struct task *t, int32_t fd, int32_t level, int32_t optname, gaddr
 		break;
 	case SO_RCVTIMEO:
 	case SO_SNDTIMEO:
-		mutex_lock(&sk->mu);
-		ns = optname == SO_RCVTIMEO ? sk->rcvtimeo_ns : sk->sndtimeo_ns;
-		mutex_unlock(&sk->mu);
+		ns = atomic_load(optname == SO_RCVTIMEO ? &f->rd_timeout_ns : &f->wr_timeout_ns);
 		val.tv.tv_sec = (int64_t)(ns / NSEC_PER_SEC);
 		val.tv.tv_usec = (int64_t)(ns % NSEC_PER_SEC / 1000);
 		size = sizeof val.tv;

@@ -8,6 +8,7 @@
  */
 #include "sentry/vfs/file.h"
 
+#include <time.h>
 #include <asm/resource.h>
 #include <fcntl.h>
 #include <linux/mount.h>
@@ -18,6 +19,7 @@
 
 #include "abi/errno.h"
 #include "abi/fs.h"
+#include "base/hostcall.h"
 #include "base/kmem.h"
 #include "sentry/kernel/task.h"
 #include "sentry/vfs/dentry.h"
@@ -95,9 +97,10 @@ file_fini(struct file *f)
 	/* A constructor that failed never was an open file; the census must not count it. */
 	if (ref_count(&f->ref) != 0)
 		(void)ref_put(&f->ref);
-	path_put(&f->path);
+	/* The inode before the place: it borrows the super that the place's mount keeps. */
 	inode_put(f->inode);
 	f->inode = NULL;
+	path_put(&f->path);
 	mutex_fini(&f->pos_mu);
 	mutex_fini(&f->epoll_mu);
 	mutex_fini(&f->owner.mu);
@@ -138,21 +141,33 @@ rw_once(struct file *f, struct task *t, const struct rw *rw)
 	return rw->write ? f->ops->write(f, t, rw->buf) : f->ops->read(f, t, rw->buf);
 }
 
+int
+file_wait_result(int err, uint64_t deadline)
+{
+	if (err == -ETIMEDOUT)
+		return -EAGAIN;
+	return err == -ERESTARTSYS && deadline != NO_DEADLINE ? -EINTR : err;
+}
+
 /* One transfer, waiting for it if need be. */
 static int64_t
 rw_wait(struct file *f, struct task *t, const struct rw *rw)
 {
 	struct waiter w;
 	int64_t n = rw_once(f, t, rw);
+	uint64_t limit, deadline = NO_DEADLINE;
 	int err;
 
 	if (n != -EAGAIN || rw->nowait || (f->flags & O_NONBLOCK))
 		return n;
+	limit = atomic_load_explicit(rw->write ? &f->wr_timeout_ns : &f->rd_timeout_ns, memory_order_relaxed);
+	if (limit != 0)
+		deadline = host_clock_ns(CLOCK_MONOTONIC) + limit;
 	waiter_arm(&w, t, f->wq, rw->write ? WRITE_EVENTS : READ_EVENTS);
 	while ((n = rw_once(f, t, rw)) == -EAGAIN) {
-		err = task_sleep(t, NO_DEADLINE);
+		err = task_sleep(t, deadline);
 		if (err) {
-			n = err;
+			n = file_wait_result(err, deadline);
 			break;
 		}
 	}
@@ -394,6 +409,13 @@ file_no_seek(struct file *f, struct task *t, int64_t off, int whence)
 {
 	(void)f, (void)t, (void)off, (void)whence;
 	return -ESPIPE;
+}
+
+int64_t
+file_seek_noop(struct file *f, struct task *t, int64_t off, int whence)
+{
+	(void)t, (void)off, (void)whence;
+	return f->pos;
 }
 
 int64_t

@@ -32,6 +32,7 @@ struct file {
 	struct inode	*inode;		/* [I] counted; never NULL once open */
 	struct mutex	 pos_mu;	/* rank inode's outer: held over read/write of a seekable file */
 	int64_t		 pos;		/* [pos_mu] */
+	_Atomic uint64_t rd_timeout_ns, wr_timeout_ns;	/* SO_RCVTIMEO, SO_SNDTIMEO; 0: wait for ever */
 	struct waitq	*wq;		/* [I] where ready() changes are told; usually &own_wq */
 	struct waitq	 own_wq;
 	struct fowner	 owner;
@@ -83,6 +84,7 @@ int64_t file_read_pos(struct file *f, struct task *t, struct iobuf *dst);
 int64_t file_write_pos(struct file *f, struct task *t, struct iobuf *src);
 int64_t file_is_dir_read(struct file *f, struct task *t, struct iobuf *dst);			/* -EISDIR */
 int64_t file_no_seek(struct file *f, struct task *t, int64_t off, int whence);			/* -ESPIPE */
+int64_t file_seek_noop(struct file *f, struct task *t, int64_t off, int whence);		/* 0: succeeds, moves nothing (eventfd ...) */
 int64_t file_seek_size(struct file *f, struct task *t, int64_t off, int whence);		/* SEEK_SET/CUR/END/DATA/HOLE by getattr's size */
 int64_t file_seek_dir(struct file *f, struct task *t, int64_t off, int whence);			/* SET/CUR */
 int file_no_readdir(struct file *f, struct task *t, struct dirsink *d);				/* -ENOTDIR */
@@ -103,6 +105,8 @@ int64_t file_read(struct task *t, struct file *f, struct iobuf *dst) MUST_CHECK;
 int64_t file_write(struct task *t, struct file *f, struct iobuf *src) MUST_CHECK;
 int64_t file_pread(struct task *t, struct file *f, struct iobuf *dst, int64_t off) MUST_CHECK;
 int64_t file_pwrite(struct task *t, struct file *f, struct iobuf *src, int64_t off) MUST_CHECK;
+/* How a wait with a deadline (NO_DEADLINE: none) ends: its end is EAGAIN, and it is not restarted. */
+int file_wait_result(int err, uint64_t deadline);
 /* All of the above, with RWF_* (NOWAIT, DSYNC, SYNC). */
 int64_t file_read_flags(struct task *t, struct file *f, struct iobuf *dst, bool positional, int64_t off, uint32_t rwf) MUST_CHECK;
 int64_t file_write_flags(struct task *t, struct file *f, struct iobuf *src, bool positional, int64_t off, uint32_t rwf) MUST_CHECK;
