@@ -264,7 +264,7 @@ map_file(struct elf_job *j, const struct elf_part *part, const struct elf_seg *s
 static int
 map_segment(struct elf_job *j, const struct elf_part *part, const struct elf_seg *s)
 {
-	uint64_t va = s->va + part->bias;
+	uint64_t va = s->addr + part->bias;
 	uint64_t start = page_down(va), end = page_up(va + s->memsz);
 	uint64_t file_end = s->filesz ? page_up(va + s->filesz) : start;
 	int err = 0;
@@ -340,7 +340,7 @@ note_layout(struct elf_job *j)
 	mm->start_code = UINT64_MAX;
 	for (unsigned i = 0; i < p->nsegs; i++) {
 		const struct elf_seg *s = &p->seg[i];
-		uint64_t start = s->va + bias, end = start + s->filesz;
+		uint64_t start = s->addr + bias, end = start + s->filesz;
 
 		if (s->prot & PROT_EXEC) {
 			mm->start_code = min(mm->start_code, start);

@@ -51,10 +51,10 @@ add_segment(struct elf_plan *out, const Elf64_Phdr *p, uint64_t limit)
 	if (p->p_filesz && ((p->p_vaddr ^ p->p_offset) & (PAGE_SIZE - 1)) != 0)
 		return -ENOEXEC;
 	/* Ascending, and no page belongs to two: what every linker makes. */
-	if (prev && page_down(p->p_vaddr) < page_up(prev->va + prev->memsz))
+	if (prev && page_down(p->p_vaddr) < page_up(prev->addr + prev->memsz))
 		return -ENOEXEC;
 	s = &out->seg[out->nsegs++];
-	s->va = p->p_vaddr;
+	s->addr = p->p_vaddr;
 	s->filesz = p->p_filesz;
 	s->memsz = p->p_memsz;
 	s->off = p->p_offset;
@@ -119,8 +119,8 @@ elf_parse(const void *head, size_t len, const void *phdrs, size_t phsize, uint64
 	}
 	if (out->nsegs == 0 || out->entry >= limit)
 		return -ENOEXEC;
-	out->lo = page_down(out->seg[0].va);
-	out->hi = page_up(out->seg[out->nsegs - 1].va + out->seg[out->nsegs - 1].memsz);
+	out->lo = page_down(out->seg[0].addr);
+	out->hi = page_up(out->seg[out->nsegs - 1].addr + out->seg[out->nsegs - 1].memsz);
 	if (out->hi > limit)
 		return -ENOEXEC;
 	/* AT_PHDR: the segment whose file bytes hold the headers. */
@@ -128,7 +128,7 @@ elf_parse(const void *head, size_t len, const void *phdrs, size_t phsize, uint64
 		const struct elf_seg *s = &out->seg[i];
 
 		if (phoff >= s->off && phoff < s->off + s->filesz) {
-			out->phdr_va = phoff - s->off + s->va;
+			out->phdr_va = phoff - s->off + s->addr;
 			break;
 		}
 	}

@@ -12,7 +12,7 @@
 #define ELF_SEGS_MAX	128	/* loadable segments; real programs have about four */
 
 struct elf_seg {
-	uint64_t	va, filesz, memsz, off;	/* as in the file; not rounded */
+	uint64_t	addr, filesz, memsz, off;	/* as in the file; not rounded */
 	uint32_t	prot;			/* PROT_READ | PROT_WRITE | PROT_EXEC */
 };
 

@@ -16,6 +16,7 @@
 
 /* What Village claims to be; /proc/version and the vDSO's note agree. */
 #define UTS_RELEASE	"6.1.0"
+#define UTS_RELEASE_26	"2.6.61"	/* to those who cannot bear more */
 #define UTS_VERSION	"#1 SMP PREEMPT_DYNAMIC Village"
 
 #define GRND_NONBLOCK	1
@@ -31,19 +32,18 @@
 int64_t
 sys_uname(struct task *t, gaddr_t buf)
 {
-	char u[6][UTS_LEN];
+	char u[6][UTS_LEN] = {
+		[0] = "Linux", [2] = UTS_RELEASE, [3] = UTS_VERSION, [4] = "x86_64",
+	};
 
-	memset(u, 0, sizeof u);
-	strcpy(u[0], "Linux");
+	if (t->personality & PERS_UNAME26)
+		memcpy(u[2], UTS_RELEASE_26, sizeof UTS_RELEASE_26);
 	mutex_lock(&t->uts->mu);
 	memcpy(u[1], t->uts->nodename, UTS_LEN);
 	memcpy(u[5], t->uts->domainname, UTS_LEN);
 	mutex_unlock(&t->uts->mu);
-	strcpy(u[2], t->personality & PERS_UNAME26 ? "2.6.61" : UTS_RELEASE);
-	strcpy(u[3], UTS_VERSION);
-	strcpy(u[4], "x86_64");
 	if (u[5][0] == '\0')
-		strcpy(u[5], "(none)");
+		memcpy(u[5], "(none)", sizeof "(none)");
 	return copy_out(t, buf, u, sizeof u);
 }
 

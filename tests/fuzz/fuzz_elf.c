@@ -29,11 +29,11 @@ check_plan(const struct elf_plan *p)
 	for (unsigned i = 0; i < p->nsegs; i++) {
 		const struct elf_seg *s = &p->seg[i];
 
-		check(page_down(s->va) >= end);
-		end = page_up(s->va + s->memsz);
+		check(page_down(s->addr) >= end);
+		end = page_up(s->addr + s->memsz);
 		check(s->memsz > 0 && s->filesz <= s->memsz && end <= p->hi);
 		check(s->off + s->filesz >= s->off);
-		check(s->filesz == 0 || (s->va - s->off) % PAGE_SIZE == 0);
+		check(s->filesz == 0 || (s->addr - s->off) % PAGE_SIZE == 0);
 	}
 	check(!p->has_interp || (p->interp_len >= 2 && p->interp_len <= 4096));
 }
