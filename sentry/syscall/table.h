@@ -1,4 +1,4 @@
-/* table: the system call table as data; shared by dispatch, strace and tools/gendoc.c. */
+/* table: the system call table as data; shared by dispatch, strace and `village syscalls`. */
 #ifndef SENTRY_SYSCALL_TABLE_H
 #define SENTRY_SYSCALL_TABLE_H
 
