@@ -16,16 +16,24 @@
 #define BUCKETS		256
 #define READ_TRIES	16
 
-static struct futex_bucket buckets[BUCKETS];
-static pthread_once_t buckets_once = PTHREAD_ONCE_INIT;
+static struct futex_bucket buckets[BUCKETS] = {
+	[0 ... BUCKETS - 1] = { .mu = MUTEX_INIT(RANK_futex) },
+};
 
-static void
-buckets_init(void)
+/* A list head points at itself, which no initialiser of 256 can say: made at first use, under the lock. */
+static struct list *
+waiters_of(struct futex_bucket *b)
 {
-	for (unsigned i = 0; i < BUCKETS; i++) {
-		mutex_init(&buckets[i].mu, RANK_futex);
-		list_init(&buckets[i].waiters);
-	}
+	if (b->waiters.next == NULL)
+		list_init(&b->waiters);
+	return &b->waiters;
+}
+
+void
+futex_bucket_lock(struct futex_bucket *b)
+{
+	mutex_lock(&b->mu);
+	(void)waiters_of(b);
 }
 
 struct futex_bucket *
@@ -33,14 +41,12 @@ futex_bucket_of(const struct futex_key *k)
 {
 	uint64_t h = ((uint64_t)(uintptr_t)k->obj >> 4) + (k->off >> 2) * 0x9e3779b97f4a7c15ULL;
 
-	(void)pthread_once(&buckets_once, buckets_init);
 	return &buckets[(h ^ h >> 29) * 0xbf58476d1ce4e5b9ULL >> 56];
 }
 
 void
 futex_each_bucket(void (*fn)(struct futex_bucket *b, void *arg), void *arg)
 {
-	(void)pthread_once(&buckets_once, buckets_init);
 	for (unsigned i = 0; i < BUCKETS; i++)
 		fn(&buckets[i], arg);
 }
@@ -157,6 +163,14 @@ futex_key_of(struct task *t, gaddr_t at, bool private, struct futex_key *k)
 	return futex_key_get(t, at, private, k);
 }
 
+static void
+pair_lock(struct futex_bucket *b, struct futex_bucket *b2)
+{
+	mutex_lock_pair(&b->mu, &b2->mu);
+	(void)waiters_of(b);
+	(void)waiters_of(b2);
+}
+
 /*
  * Locks b (and b2, when given and another), and reads the word at `at` under the lock.
  */
@@ -166,7 +180,7 @@ lock_and_read(struct task *t, struct futex_bucket *b, struct futex_bucket *b2, g
 	for (int i = 0; i < READ_TRIES; i++) {
 		int err;
 
-		mutex_lock_pair(&b->mu, &b2->mu);
+		pair_lock(b, b2);
 		err = user_read32(t, at, val);
 		if (err == 0)
 			return 0;
@@ -234,7 +248,7 @@ futex_wake_bits(struct task *t, gaddr_t at, bool private, int n, uint32_t bitset
 	if (err)
 		return err;
 	b = futex_bucket_of(&k);
-	mutex_lock(&b->mu);
+	futex_bucket_lock(b);
 	woken = take(b, &k, n, bitset, &wb);
 	mutex_unlock(&b->mu);
 	futex_batch_wake(&wb);
@@ -285,7 +299,7 @@ futex_requeue(struct task *t, gaddr_t at, gaddr_t to, bool private, int wake, in
 			return -EAGAIN;
 		}
 	} else {
-		mutex_lock_pair(&b1->mu, &b2->mu);
+		pair_lock(b1, b2);
 	}
 	list_for_each_safe(w, next, &b1->waiters, link) {
 		if (woken >= wake && moved >= move)

@@ -116,7 +116,7 @@ wait_for_owner(struct task *t, gaddr_t at, const struct futex_key *k, uint32_t v
 	futex_waiter_init(&w, t, k, ~0U);
 	w.is_pi = true;
 	w.owner = (int32_t)(val & TID_MASK);
-	mutex_lock(&b->mu);
+	futex_bucket_lock(b);
 	futex_enqueue(b, &w);
 	mutex_unlock(&b->mu);
 	atomic_fetch_add(&pi_waiters, 1);
@@ -221,7 +221,7 @@ unlock_key(struct task *t, gaddr_t at, const struct futex_key *k, bool died)
 	bool more;
 	int err;
 
-	mutex_lock(&b->mu);
+	futex_bucket_lock(b);
 	w = take_pi(b, k, &tid, &more);
 	to = w ? w->task : NULL;
 	mutex_unlock(&b->mu);
@@ -321,7 +321,7 @@ orphan_bucket(struct futex_bucket *b, void *arg)
 	struct orphan *o = arg;
 	struct futex_waiter *w, *next;
 
-	mutex_lock(&b->mu);
+	futex_bucket_lock(b);
 	list_for_each_safe(w, next, &b->waiters, link) {
 		if (!w->is_pi || w->owner != o->owner->tid)
 			continue;

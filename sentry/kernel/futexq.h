@@ -7,7 +7,7 @@
 
 struct futex_bucket {
 	struct mutex	 mu;		/* rank futex */
-	struct list	 waiters;	/* [m] struct futex_waiter, oldest first */
+	struct list	 waiters;	/* [m] struct futex_waiter, oldest first; zero before the first lock */
 };
 
 struct futex_waiter {
@@ -28,6 +28,7 @@ struct futex_batch {
 	struct task	*tasks[FUTEX_BATCH];	/* counted */
 };
 
+void futex_bucket_lock(struct futex_bucket *b);
 struct futex_bucket *futex_bucket_of(const struct futex_key *k);
 void futex_each_bucket(void (*fn)(struct futex_bucket *b, void *arg), void *arg);
 int futex_key_of(struct task *t, gaddr_t at, bool private, struct futex_key *k) MUST_CHECK;
