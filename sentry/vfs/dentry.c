@@ -141,16 +141,21 @@ dentry_release(struct dentry *d)
 	}
 }
 
-/* Collects names that only the cache holds, oldest first. */
+/*
+ * Collects names that only the cache holds, oldest first.  Each comes with a reference to its super: nobody
+ * else's mount keeps that one while the name is put.
+ */
 static unsigned
-evict_locked(struct dentry **out)
+evict_locked(struct dentry **out, struct super **supers)
 {
 	unsigned n = 0, looked = 0;
 
 	while (lru_count > CACHE_LIMIT && n < EVICT_BATCH && looked++ < 4 * EVICT_BATCH) {
 		struct dentry *d = list_entry(lru.prev, struct dentry, lru);
 
-		if (ref_count(&d->ref) != 1) {
+		/* In use, or about to go with its super. */
+		supers[n] = ref_count(&d->ref) == 1 ? super_tryget(d->super) : NULL;
+		if (supers[n] == NULL) {
 			list_remove(&d->lru);
 			list_push_front(&lru, &d->lru);
 			continue;
@@ -204,13 +209,16 @@ static void
 cache_trim(void)
 {
 	struct dentry *gone[EVICT_BATCH];
+	struct super *supers[EVICT_BATCH];
 	unsigned n;
 
 	mutex_lock(&dcache_mu);
-	n = evict_locked(gone);
+	n = evict_locked(gone, supers);
 	mutex_unlock(&dcache_mu);
-	while (n > 0)
+	while (n > 0) {
 		dentry_put(gone[--n]);
+		super_put(supers[n]);
+	}
 }
 
 void

@@ -68,8 +68,8 @@ mount_release(struct mount *m)
 {
 	BUG_ON(!list_empty(&m->children));
 	atomic_fetch_sub(&mount_count, 1);
+	BUG_ON(m->mountpoint || m->left.mnt);
 	dentry_put(m->root);
-	dentry_put(m->mountpoint);
 	super_put(m->super);
 	mem_free(m->source);
 	obj_free(mount, m);
@@ -107,13 +107,17 @@ attach_locked(struct mount *m, struct mount *parent, struct dentry *at)
 	list_push_back(&parent->children, &m->sibling);
 }
 
-/* Takes m out of its parent; the reference of the parent's list becomes the caller's, as does *at. */
+/*
+ * Takes m out of its parent; the reference of the parent's list becomes the caller's.  *left is where it was,
+ * counted: the parent must stay until the mountpoint, which borrows its super, has been put.
+ */
 static void
-detach_locked(struct mount *m, struct dentry **at)
+detach_locked(struct mount *m, struct path *left)
 {
 	list_remove(&m->sibling);
 	atomic_fetch_sub(&m->mountpoint->mounted, 1);
-	*at = m->mountpoint;
+	left->mnt = mount_get(m->parent);
+	left->dentry = m->mountpoint;
 	m->mountpoint = NULL;
 	m->parent = NULL;
 	m->ns = NULL;
@@ -215,10 +219,7 @@ mount_at(struct mntns *ns, const struct path *p, struct super *super, struct den
 	return err ? err : mount_graft(ns, p, m);
 }
 
-/*
- * Detaches m and all below it; they are chained through sibling, and their references are the
- * chain's.  mountpoint goes with the mount, after unlocking.
- */
+/* Detaches m and all below it; they are chained through sibling, and their references are the chain's. */
 static void
 drop_tree_locked(struct mount *top, struct list *gone)
 {
@@ -229,10 +230,7 @@ drop_tree_locked(struct mount *top, struct list *gone)
 		while ((child = list_first(&m->children, struct mount, sibling)) != NULL)
 			m = child;
 		parent = m->parent;
-		list_remove(&m->sibling);
-		atomic_fetch_sub(&m->mountpoint->mounted, 1);
-		m->parent = NULL;
-		m->ns = NULL;
+		detach_locked(m, &m->left);
 		list_push_back(gone, &m->sibling);
 		child = m;
 		m = parent;
@@ -260,6 +258,7 @@ drop_gone(struct list *gone)
 
 	while ((m = list_first(gone, struct mount, sibling)) != NULL) {
 		list_remove(&m->sibling);
+		path_put(&m->left);
 		mount_put(m);
 	}
 }
@@ -386,7 +385,7 @@ mount_bind(struct mntns *ns, const struct path *from, const struct path *to, boo
 int
 mount_move(struct mntns *ns, const struct path *from, const struct path *to)
 {
-	AUTO_PUT(dentry) old = NULL;
+	struct path old = { NULL, NULL };
 	struct mount *m = from->mnt, *up;
 	int err;
 
@@ -407,6 +406,7 @@ mount_move(struct mntns *ns, const struct path *from, const struct path *to)
 		attach_locked(m, to->mnt, to->dentry);
 	}
 	rwlock_wrunlock(&tree_lock);
+	path_put(&old);
 	return err;
 }
 
@@ -461,9 +461,8 @@ mount_pivot(struct task *t, const struct path *new_root, const struct path *put_
 {
 	struct mntns *ns = t->mntns;
 	struct path old, at = *put_old, new = *new_root;
-	AUTO_PUT(dentry) where = NULL;
+	struct path where = { NULL, NULL }, old_place = { NULL, NULL };
 	struct mount *nm = new_root->mnt, *om;
-	struct dentry *old_place = NULL;
 	int err = 0;
 
 	mutex_lock(&t->fs->mu);
@@ -484,7 +483,7 @@ mount_pivot(struct task *t, const struct path *new_root, const struct path *put_
 		detach_locked(nm, &where);
 		if (above) {
 			detach_locked(om, &old_place);
-			attach_locked(nm, above, old_place);
+			attach_locked(nm, above, old_place.dentry);
 		} else {
 			ns->root = nm;
 			nm->ns = ns;
@@ -493,7 +492,8 @@ mount_pivot(struct task *t, const struct path *new_root, const struct path *put_
 		attach_locked(om, at.mnt, at.dentry);
 	}
 	rwlock_wrunlock(&tree_lock);
-	dentry_put(old_place);
+	path_put(&where);
+	path_put(&old_place);
 	if (!err) {
 		struct repoint r = { &old, &new };
 

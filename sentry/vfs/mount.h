@@ -19,7 +19,8 @@ struct mount {
 	struct super	*super;		/* [I] counted */
 	struct dentry	*root;		/* [I] counted: what of the super is seen here (bind) */
 	struct mount	*parent;	/* [mount] borrowed: a parent outlives its children */
-	struct dentry	*mountpoint;	/* [mount] counted; in parent */
+	struct dentry	*mountpoint;	/* [mount] counted; in parent; NULL once detached */
+	struct path	 left;		/* counted: where it was, on its way out (mount.c) */
 	struct list	 children, sibling;	/* [mount] */
 	struct mntns	*ns;		/* [mount] borrowed; NULL once detached */
 	_Atomic uint32_t flags;		/* MS_RDONLY, NOSUID, NODEV, NOEXEC, NOATIME, NODIRATIME, RELATIME */

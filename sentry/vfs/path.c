@@ -166,6 +166,11 @@ walk_up(struct walk *w)
 		parent = dentry_parent_get(w->cur.dentry);
 		if (parent == NULL)
 			return 0;
+		/* A rename may have moved us out of what this (bind) mount shows: there is no way up then. */
+		if (w->cur.mnt->root->parent && !dentry_is_ancestor(w->cur.mnt->root, parent)) {
+			dentry_put(parent);
+			return -ENOENT;
+		}
 		dentry_put(w->cur.dentry);
 		w->cur.dentry = parent;
 		if (mount_cross_down(&w->cur) && (w->flags & WALK_NO_XDEV))
@@ -251,8 +256,12 @@ walk_step(struct walk *w, const char *name, size_t len, bool final)
 	if (err)
 		return err;
 	if (S_ISLNK(child->inode->attr.mode) && follow) {
+		/* Following may leave the mount for good; the link's own node goes first. */
+		struct mount *mnt = mount_get(w->cur.mnt);
+
 		err = walk_follow(w, child->inode);
 		dentry_put(child);
+		mount_put(mnt);
 		return err;
 	}
 	dentry_put(w->cur.dentry);

@@ -24,8 +24,9 @@
 struct mentry { struct mentry *next; char name[NAME_LIMIT + 1]; struct inode *node; };
 struct mnode { struct inode inode; struct mentry *entries; char target[PATH_LIMIT]; };
 
-static unsigned memfs_lookups UNUSED;
+static _Atomic unsigned memfs_lookups UNUSED;
 static const struct inode_ops memfs_ops;
+static const struct super_ops memfs_super_ops;
 
 static struct mnode *
 mnode(struct inode *i)
@@ -70,7 +71,7 @@ memfs_del(struct inode *dir, const char *name)
 static struct inode *
 memfs_node(struct super *s, uint32_t mode, const char *target)
 {
-	static uint64_t ino = 1;
+	static _Atomic uint64_t ino = 1;
 	struct mnode *n = calloc(1, sizeof *n);
 
 	inode_init(&n->inode, &memfs_ops, s, mode, RANK_inode);
@@ -162,6 +163,9 @@ memfs_readlink(struct task *t, struct inode *i, char *buf, size_t size)
 static void
 memfs_free(struct inode *i)
 {
+	/* As a real one would: a node that outlives its super is a bug. */
+	if (i->super->ops != &memfs_super_ops)
+		abort();
 	while (mnode(i)->entries)
 		memfs_del(i, mnode(i)->entries->name);
 	inode_fini(i);

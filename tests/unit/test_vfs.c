@@ -6,9 +6,11 @@
 #include <errno.h>
 #include <linux/mount.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/file.h>
+#include <unistd.h>
 
 #include "fs/pipe.h"
 #include "sentry/vfs/flock.h"
@@ -534,6 +536,95 @@ START_TEST(locks)
 }
 END_TEST
 
+/* ---- many at once ------------------------------------------------------------ */
+
+static _Atomic bool stop;
+
+static void
+do_one(uint32_t r, const char *a, const char *b)
+{
+	struct file *f;
+	struct path p, q;
+	struct super *s;
+	struct dentry *root;
+
+	switch (r % 9) {
+	case 0:
+		(void)!name_create(t, AT_FDCWD, a, S_IFDIR | 0755, 0, NULL);
+		break;
+	case 1:
+		(void)!name_create(t, AT_FDCWD, a, S_IFLNK | 0777, 0, b);
+		break;
+	case 2:
+		(void)!name_remove(t, AT_FDCWD, a, r & 0x100);
+		break;
+	case 3:
+		(void)!name_rename(t, AT_FDCWD, a, AT_FDCWD, b, r >> 8 & 2);
+		break;
+	case 4:
+		if (vfs_open_name(t, AT_FDCWD, a, O_CREAT, 0644, 0, &f) == 0)
+			file_put(f);
+		break;
+	default:
+		if (path_walk(t, AT_FDCWD, a, WALK_FOLLOW, &p) != 0)
+			break;
+		if (r % 9 == 5) {
+			(void)!mount_umount(t->mntns, &p, true);
+		} else if (r % 9 == 6) {
+			s = memfs_super(0);
+			root = dentry_new_root(s, s->root);
+			(void)!mount_at(t->mntns, &p, s, root, 0, "x");
+			dentry_put(root);
+			super_put(s);
+		} else if (path_walk(t, AT_FDCWD, b, WALK_FOLLOW, &q) == 0) {
+			if (r % 9 == 7)
+				(void)!name_link(t, &p, AT_FDCWD, "/d/x");
+			else
+				(void)!mount_bind(t->mntns, &p, &q, r & 0x100);
+			path_put(&q);
+		}
+		path_put(&p);
+		break;
+	}
+}
+
+static void *
+one_thread(void *arg)
+{
+	static const char *const parts[] = { "a", "b", "c", "d", ".", ".." };
+	uint64_t x = 88172645463325252ULL + (uintptr_t)arg * 7919;
+
+	while (!atomic_load(&stop)) {
+		char a[32], b[32];
+		uint32_t r;
+
+		x ^= x << 13;
+		x ^= x >> 7;
+		x ^= x << 17;
+		r = (uint32_t)(x >> 16);
+		snprintf(a, sizeof a, "/%s/%s", parts[r % 6], parts[r / 6 % 6]);
+		snprintf(b, sizeof b, "/%s/%s/%s", parts[r / 36 % 6], parts[r / 216 % 6], parts[r / 1296 % 6]);
+		do_one(r >> 12, a, b);
+	}
+	return NULL;
+}
+
+/* Nothing may be used after its mount, deadlock, or be left over. */
+START_TEST(concurrent)
+{
+	pthread_t thread[4];
+
+	mem_cred.effective = UINT64_MAX;
+	atomic_store(&stop, false);
+	for (uintptr_t i = 0; i < 4; i++)
+		ck_assert_int_eq(pthread_create(&thread[i], NULL, one_thread, (void *)(i + 1)), 0);
+	usleep(700000);
+	atomic_store(&stop, true);
+	for (int i = 0; i < 4; i++)
+		pthread_join(thread[i], NULL);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -557,6 +648,7 @@ main(void)
 	tcase_add_test(c, fifos);
 	tcase_add_test(c, epolls);
 	tcase_add_test(c, locks);
+	tcase_add_test(c, concurrent);
 	suite_add_tcase(s, c);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);
