@@ -28,7 +28,7 @@ struct pts_node {
 };
 
 static struct mutex pairs_mu = MUTEX_INIT(RANK_sighand);	/* inside any terminal's mu */
-static struct tty *pairs[PTY_LIMIT];		/* counted by the open master */
+static struct tty *pairs[PTY_LIMIT];		/* counted by the open master, or for good when the far end is the host */
 static struct pts_node nodes[PTY_LIMIT];
 static uint32_t default_mode = 0600, default_gid;
 
@@ -228,21 +228,10 @@ static const struct file_ops master_ops = {
 };
 
 int
-ptmx_open(struct task *t, struct inode *i, uint32_t flags, struct file **out)
+pts_register(struct task *t, struct tty *tty)
 {
-	struct ptm_file *pf;
-	struct tty *tty;
 	int32_t n;
 
-	tty = tty_new(0);
-	if (tty == NULL)
-		return -ENOMEM;
-	pf = obj_new(ptm_file);
-	if (pf == NULL) {
-		tty_put(tty);
-		return -ENOMEM;
-	}
-	tty->locked = true;
 	mutex_lock(&pairs_mu);
 	for (n = 0; n < PTY_LIMIT && pairs[n] != NULL; n++)
 		;
@@ -253,10 +242,30 @@ ptmx_open(struct task *t, struct inode *i, uint32_t flags, struct file **out)
 		    task_cred(t)->fsgid, .mode = default_mode, .time = inode_now() };
 	}
 	mutex_unlock(&pairs_mu);
-	if (n == PTY_LIMIT) {
+	return n < PTY_LIMIT ? 0 : -ENOSPC;
+}
+
+int
+ptmx_open(struct task *t, struct inode *i, uint32_t flags, struct file **out)
+{
+	struct ptm_file *pf;
+	struct tty *tty;
+	int err;
+
+	tty = tty_new(0);
+	if (tty == NULL)
+		return -ENOMEM;
+	pf = obj_new(ptm_file);
+	if (pf == NULL) {
+		tty_put(tty);
+		return -ENOMEM;
+	}
+	tty->locked = true;
+	err = pts_register(t, tty);
+	if (err) {
 		obj_free(ptm_file, pf);
 		tty_put(tty);
-		return -ENOSPC;
+		return err;
 	}
 	pf->tty = tty;
 	file_init(&pf->file, &master_ops, i, flags);

@@ -72,6 +72,8 @@ void tty_wake(struct tty *tty);
 /* Room for output has appeared or data waits for the host end. */
 void tty_host_kick(struct tty *tty);
 
+/* A number under /dev/pts for tty (its index), owned by t. -ENOSPC. */
+int pts_register(struct task *t, struct tty *tty) MUST_CHECK;
 /* A file for the slave side; O_NOCTTY honoured. */
 int tty_slave_open(struct task *t, struct tty *tty, struct inode *i, uint32_t flags, struct file **out) MUST_CHECK;
 /* The tty behind a slave's file, borrowed; NULL for any other file. */

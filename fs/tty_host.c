@@ -122,6 +122,22 @@ tty_host_drain(void)
 	}
 }
 
+/* By its name, so that ttyname(3) finds one; without a devpts to name it in, as a nameless device. */
+static int
+open_slave(struct task *t, struct tty *tty, struct file **out)
+{
+	char name[32];
+	struct strbuf sb = STRBUF(name, sizeof name);
+
+	sb_printf(&sb, "/dev/pts/%d", tty->index);
+	if (vfs_open_name(t, AT_FDCWD, name, O_RDWR | O_NOCTTY, 0, WALK_FOLLOW, out) == 0) {
+		if (tty_of_file(*out) == tty)
+			return 0;
+		file_put(*out);
+	}
+	return tty_slave_open(t, tty, NULL, O_RDWR | O_NOCTTY, out);
+}
+
 int
 tty_new_host(struct task *t, int host_fd, uint16_t rows, uint16_t cols, struct file **slave)
 {
@@ -145,7 +161,9 @@ tty_new_host(struct task *t, int host_fd, uint16_t rows, uint16_t cols, struct f
 		if (host_ioctl(host_fd, TIOCGWINSZ, &ws) == 0)
 			tty->winsize = ws;
 	}
-	err = tty_slave_open(t, tty, NULL, O_RDWR | O_NOCTTY, slave);
+	err = pts_register(t, tty_get(tty));
+	if (!err)
+		err = open_slave(t, tty, slave);
 	if (!err)
 		err = kthread_start("tty-in", relay_in, h);
 	if (!err)
