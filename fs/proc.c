@@ -104,7 +104,7 @@ static void
 show_stat(struct task *t, struct proc_inode *p, struct strbuf *sb)
 {
 	struct cpu_total c;
-	uint64_t up = host_clock_ns(CLOCK_BOOTTIME) - kernel.boot_ns, idle, tick = NSEC_PER_SEC / 100;
+	uint64_t up = host_clock_ns(CLOCK_BOOTTIME), idle, tick = NSEC_PER_SEC / 100;
 
 	(void)t, (void)p;
 	count_all(&c);
@@ -138,7 +138,7 @@ static void
 show_uptime(struct task *t, struct proc_inode *p, struct strbuf *sb)
 {
 	struct cpu_total c;
-	uint64_t up = host_clock_ns(CLOCK_BOOTTIME) - kernel.boot_ns, idle = up * kernel.ncpus;
+	uint64_t up = host_clock_ns(CLOCK_BOOTTIME), idle = up * kernel.ncpus;
 
 	(void)t, (void)p;
 	count_all(&c);

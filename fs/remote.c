@@ -225,6 +225,9 @@ remote_inode_free(struct inode *i)
 	mem_free(r->target);
 	mem_free(r->name);
 	drop_fid(atomic_load(&r->fid));
+	/* The gofer's descriptor is all that keeps a removed file's space. */
+	if (atomic_load(&r->removed))
+		remote_clunk_flush();
 	/* Never a long chain: a directory that was listed has a fid, and no parent any more. */
 	inode_put(r->parent);
 	inode_fini(i);
@@ -461,6 +464,7 @@ remove_name(struct inode *dir, const char *name, struct inode *node, uint32_t fl
 		return err;
 	remote_dir_changed(dir);
 	atomic_store(&remote_of(node)->stale, true);
+	atomic_store(&remote_of(node)->removed, true);
 	return 0;
 }
 

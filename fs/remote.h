@@ -40,6 +40,7 @@ struct remote_inode {
 	struct tree_node node;		/* [tab_mu] */
 	bool		hashed;		/* [tab_mu] in the tree */
 	_Atomic bool	stale;		/* attributes must be asked for */
+	_Atomic bool	 removed;	/* a name of it was taken away: give it back at once */
 	struct mutex	amu;		/* rank object: attr (with i->mu for mode, uid, gid), list, target */
 	struct dirlist	*list;		/* [amu] of an exclusive directory, until it changes */
 	char		*target;	/* [amu] of a symlink */

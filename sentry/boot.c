@@ -27,6 +27,7 @@
 #include "fs/tty.h"
 #include "sentry/control.h"
 #include "sentry/kernel/task.h"
+#include "sentry/kernel/timer.h"
 #include "sentry/mm/pages.h"
 #include "sentry/syscall/syscall.h"
 #include "sentry/vfs/dentry.h"
@@ -209,7 +210,7 @@ seal_root(const struct bootspec *spec)
 static void
 init_kernel(const struct bootspec *spec)
 {
-	kernel.boot_ns = host_clock_ns(CLOCK_BOOTTIME);
+	
 	kernel.pids_limit = spec->pids_limit;
 	kernel.memory_limit = spec->memory_limit;
 	kernel.ncpus = (uint32_t)get_nprocs();
@@ -265,6 +266,8 @@ boot(struct bootspec *spec)
 	lock_down(spec);
 
 	err = tasks_boot();
+	if (!err)
+		err = timers_boot();
 	if (!err)
 		err = remote_boot(BOOT_FD_GOFER, spec->nmounts);
 	if (err)

@@ -498,6 +498,8 @@ run_program(struct launch *l)
 		if (err)
 			launch_fail(l, err, err == -ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_RUNNABLE,
 			    "exec %s: %s", r.filename, words(err));
+		else if (kernel.strace)
+			strace_note(l->t, "execve(\"%s\", ...) = 0", r.filename);
 	}
 	exec_request_fini(&r);
 	return err;

@@ -211,7 +211,6 @@ struct kernel {
 	struct process	*init;		/* pid 1; borrowed from its own reference */
 	struct mntns	*mntns;		/* of init */
 	struct utsns	*uts;
-	uint64_t	 boot_ns;	/* CLOCK_BOOTTIME at boot of the sandbox */
 	uint64_t	 pids_limit, memory_limit;
 	uint32_t	 ncpus;
 	bool		 strace, report;

@@ -86,7 +86,7 @@ sys_sysinfo(struct task *t, gaddr_t info)
 	uint64_t used = pages_used();
 
 	memset(&s, 0, sizeof s);
-	s.uptime = (int64_t)((host_clock_ns(CLOCK_BOOTTIME) - kernel.boot_ns) / NSEC_PER_SEC);
+	s.uptime = (int64_t)(host_clock_ns(CLOCK_BOOTTIME) / NSEC_PER_SEC);
 	s.totalram = total;
 	s.freeram = used < total ? total - used : 0;
 	mutex_lock(&kernel.tasks_mu);
