@@ -100,9 +100,9 @@ set_status_flags(struct task *t, struct file *f, uint32_t want)
 
 	if ((new & ~old & O_NOATIME) && !inode_owner_or_capable(t, f->inode))
 		return -EPERM;
-	if (new & ~old & O_ASYNC)
-		report_missing(t, "O_ASYNC on %s", f->ops->kind);
 	err = f->ops->setflags(f, t, new);
+	if (!err && ((new ^ old) & O_ASYNC))
+		err = file_async_set(f, new & O_ASYNC);
 	if (!err)
 		f->flags = new;
 	return err;

@@ -111,6 +111,8 @@ file_release(struct file *f)
 {
 	if (!list_empty(&f->epoll_items))
 		epoll_file_gone(f);
+	if (f->async)
+		WARN_ONCE(file_async_set(f, false) != 0);
 	if (!(f->mode & FMODE_PATH)) {
 		flock_file_gone(f);
 		if (f->mode & FMODE_WROTE_COUNT)
@@ -312,6 +314,8 @@ file_write_flags(struct task *t, struct file *f, struct iobuf *src, bool positio
 		f->pos = pos;
 		mutex_unlock(&f->pos_mu);
 	}
+	if (n > 0)
+		file_async_run();
 	if (n > 0 && append && !positional) {
 		mutex_lock(&f->pos_mu);
 		f->pos = rw.off + n;

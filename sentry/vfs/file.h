@@ -20,6 +20,7 @@ struct mmap_args;
 struct epoll_item;
 struct process;
 struct pidgroup;
+struct async;
 
 struct fowner { struct mutex mu; int32_t type, id, signo; uint32_t uid, euid; };	/* F_SETOWN */
 
@@ -38,7 +39,7 @@ struct file {
 	struct fowner	 owner;
 	struct list	 epoll_items;	/* epoll.c, under its own lock */
 	struct mutex	 epoll_mu;	/* rank epoll */
-	uint32_t	 ra_unused;
+	struct async	*async;		/* O_ASYNC: async.c, under its own lock */
 };
 
 enum {				/* file.mode */
@@ -127,6 +128,9 @@ void vfs_exec_done(struct file *f);	/* undoes the deny-write of vfs_open_exec */
 int dev_open(struct task *t, struct inode *i, uint32_t flags, struct file **out) MUST_CHECK;	/* fs/dev.c: S_IFCHR by rdev; -ENXIO */
 int fifo_open(struct task *t, struct inode *i, uint32_t flags, struct file **out) MUST_CHECK;	/* fs/pipe.c; may wait */
 
+/* O_ASYNC on or off. */
+int file_async_set(struct file *f, bool on) MUST_CHECK;
+void file_async_run(void);	/* sends what has fired by now; no lock held */
 /* F_ADD_SEALS (add) and F_GET_SEALS; -EINVAL for what is not a memfd. fs/memfd.c. */
 int64_t memfd_seals(struct task *t, struct file *f, bool add, uint32_t seals);
 
