@@ -34,6 +34,8 @@ struct CAPABILITY rwlock {
 
 #define MUTEX_INIT(r)	{ .m = PTHREAD_MUTEX_INITIALIZER, .rank = (r) }
 
+#define RWLOCK_INIT(r)	{ .l = PTHREAD_RWLOCK_INITIALIZER, .rank = (r) }
+
 void mutex_init(struct mutex *m, enum lockrank rank);
 void mutex_fini(struct mutex *m);
 void mutex_lock(struct mutex *m) ACQUIRE(*m);

@@ -24,23 +24,15 @@
 KMEM_CACHE(mount);
 KMEM_CACHE(mntns);
 
-static struct rwlock tree_lock;			/* rank mount */
+static struct rwlock tree_lock = RWLOCK_INIT(RANK_mount);
 static _Atomic int32_t next_id = 20;
 static _Atomic int32_t mount_count;
-static pthread_once_t tree_once = PTHREAD_ONCE_INIT;
-
-static void
-tree_lock_init(void)
-{
-	rwlock_init(&tree_lock, RANK_mount);
-}
 
 static int
 mount_new(struct super *s, struct dentry *root, uint64_t flags, const char *source, struct mount **out)
 {
 	struct mount *m;
 
-	(void)pthread_once(&tree_once, tree_lock_init);
 	if (atomic_load(&mount_count) >= MOUNT_LIMIT)
 		return -ENOSPC;
 	m = obj_new(mount);
