@@ -2,7 +2,6 @@
 #include "base/json.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 
@@ -177,41 +176,6 @@ jget_strs(struct jread *r, const json_t *obj, const char *path, const char *key)
 		}
 	}
 	return a;
-}
-
-json_t *
-json_bytes(const char *s)
-{
-	size_t len = strlen(s);
-	char *wide = malloc(2 * len + 1), *to = wide;
-	json_t *j;
-
-	if (wide == NULL)
-		return NULL;
-	for (; *s; s++) {
-		unsigned char c = (unsigned char)*s;
-
-		if (c < 0x80) {
-			*to++ = (char)c;
-		} else {
-			*to++ = (char)(0xc0 | c >> 6);
-			*to++ = (char)(0x80 | (c & 0x3f));
-		}
-	}
-	j = json_stringn_nocheck(wide, (size_t)(to - wide));
-	free(wide);
-	return j;
-}
-
-json_t *
-json_bytes_array(const json_t *strs)
-{
-	json_t *out = json_array(), *v;
-	size_t i;
-
-	json_array_foreach(strs, i, v)
-		json_array_append_new(out, json_bytes(json_string_value(v)));
-	return out;
 }
 
 void

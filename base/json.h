@@ -38,10 +38,8 @@ json_t *jget_strs(struct jread *r, const json_t *obj, const char *path, const ch
 
 /*
  * Names, arguments and environment are bytes, JSON's strings are not: on their way to the sentry each
- * byte is the character of that number.  A new string, or array of them; and back, in place.
+ * byte is the character of that number (json_bytes in runtime/spec.h).  And back, in place.
  */
-json_t *json_bytes(const char *s);
-json_t *json_bytes_array(const json_t *strs);
 void json_bytes_decode(char *s);
 
 /* s as a JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD. */

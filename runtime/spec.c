@@ -41,6 +41,41 @@ spec_cap(const char *name, uint64_t *mask)
 	return false;
 }
 
+/* ---- bytes ---------------------------------------------------------------------------- */
+
+json_t *
+json_bytes(const char *s)
+{
+	size_t len = strlen(s);
+	char *wide = xcalloc(2 * len + 1, 1), *to = wide;
+	json_t *j;
+
+	for (; *s; s++) {
+		unsigned char c = (unsigned char)*s;
+
+		if (c < 0x80) {
+			*to++ = (char)c;
+		} else {
+			*to++ = (char)(0xc0 | c >> 6);
+			*to++ = (char)(0x80 | (c & 0x3f));
+		}
+	}
+	j = json_stringn_nocheck(wide, (size_t)(to - wide));
+	free(wide);
+	return j;
+}
+
+json_t *
+json_bytes_array(const json_t *strs)
+{
+	json_t *out = json_array(), *v;
+	size_t i;
+
+	json_array_foreach(strs, i, v)
+		json_array_append_new(out, json_bytes(json_string_value(v)));
+	return out;
+}
+
 /* ---- process ------------------------------------------------------------------------ */
 
 static uint64_t

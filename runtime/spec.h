@@ -37,6 +37,9 @@ void spec_add_mount(struct launch *l, const char *type, const char *dest, const 
 /* An empty boot record with the fields that all kinds of start share. */
 void spec_new_boot(struct launch *l, const char *id);
 int spec_write_default(const char *bundle, const char *file, bool rootless, struct err *err) MUST_CHECK;
+/* Bytes as a JSON string, and an array of them; see base/json.h. */
+json_t *json_bytes(const char *s);
+json_t *json_bytes_array(const json_t *strs);
 /* Bit of "CAP_CHOWN"; false for an unknown name. */
 bool spec_cap(const char *name, uint64_t *mask);
 
