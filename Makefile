@@ -91,8 +91,9 @@ bench: all
 # ---- reading and making -----------------------------------------------------
 lint:
 	@tools/lint.sh
+# The parts of docs/ that the source already says.
 docs: all
-	$(O)/village syscalls --markdown > docs/syscalls.md
+	@tools/docs.sh $(O)/village
 
 clean:
 	rm -rf build
