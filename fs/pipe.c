@@ -541,7 +541,7 @@ fifo_join(struct task *t, struct pipe_file *pf, uint32_t flags)
 		p->w_opens++;
 	}
 	if (mode == FMODE_READ && p->writers == 0) {
-		pf->fresh = flags & O_NONBLOCK;
+		pf->fresh = (flags & O_NONBLOCK) && pf->file.inode->super != &anon_super;
 		pf->w_seen = seen = p->w_opens;
 		await = &p->w_opens;
 	} else if (mode == FMODE_WRITE && p->readers == 0) {
@@ -550,7 +550,8 @@ fifo_join(struct task *t, struct pipe_file *pf, uint32_t flags)
 	}
 	mutex_unlock(&p->mu);
 	waitq_wake(&p->wq, 0);
-	if (await == NULL || (flags & O_NONBLOCK))
+	/* A pipe(2) opened again through /proc waits for nobody. */
+	if (await == NULL || (flags & O_NONBLOCK) || pf->file.inode->super == &anon_super)
 		return 0;
 	err = wait_partner(t, p, await, seen);
 	if (err)

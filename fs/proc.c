@@ -43,7 +43,7 @@ show_devices(struct task *t, struct proc_inode *p, struct strbuf *sb)
 static uint64_t
 memory_total(void)
 {
-	return kernel.memory_limit ? kernel.memory_limit : pages_limit();
+	return kernel.memory_limit ? min(kernel.memory_limit, kernel.ram) : kernel.ram;
 }
 
 static void
@@ -122,6 +122,18 @@ show_stat(struct task *t, struct proc_inode *p, struct strbuf *sb)
 	    (unsigned long long)atomic_load(&kernel.ctxt),
 	    (unsigned long long)((host_clock_ns(CLOCK_REALTIME) - up) / NSEC_PER_SEC),
 	    (unsigned long long)atomic_load(&kernel.forks), c.running);
+}
+
+/* What this kernel does: it has no swap and no disks of its own. */
+static void
+show_vmstat(struct task *t, struct proc_inode *p, struct strbuf *sb)
+{
+	uint64_t used = pages_used(), total = memory_total();
+
+	(void)t, (void)p;
+	sb_printf(sb, "nr_free_pages %llu\nnr_shmem %llu\npgpgin 0\npgpgout 0\npswpin 0\npswpout 0\n",
+	    (unsigned long long)((total > used ? total - used : 0) >> PAGE_SHIFT),
+	    (unsigned long long)(used >> PAGE_SHIFT));
 }
 
 static void
@@ -372,6 +384,7 @@ static const struct proc_entry root_rows[] = {
 	LINK_ROW("thread-self", link_thread_self),
 	TEXT_ROW("uptime", 0444, show_uptime),
 	TEXT_ROW("version", 0444, show_version),
+	TEXT_ROW("vmstat", 0444, show_vmstat),
 	{ .name = NULL },
 };
 

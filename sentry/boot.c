@@ -214,6 +214,7 @@ init_kernel(const struct bootspec *spec)
 	kernel.pids_limit = spec->pids_limit;
 	kernel.memory_limit = spec->memory_limit;
 	kernel.ncpus = (uint32_t)get_nprocs();
+	kernel.ram = (uint64_t)get_phys_pages() * PAGE_SIZE;
 	kernel.init_mortal = spec->init_mortal;
 	kernel.strace = spec->strace;
 	kernel.report = spec->report;

@@ -211,7 +211,8 @@ struct kernel {
 	struct process	*init;		/* pid 1; borrowed from its own reference */
 	struct mntns	*mntns;		/* of init */
 	struct utsns	*uts;
-	uint64_t	 pids_limit, memory_limit;
+	uint64_t	 pids_limit, memory_limit;	/* 0: none */
+	uint64_t	 ram;		/* the host's, in bytes */
 	uint32_t	 ncpus;
 	bool		 strace, report;
 	bool		 init_mortal;	/* pid 1 dies of its own signals, as outside a pid namespace */
