@@ -168,11 +168,15 @@ raise_limits(bool no_core)
 static void NORETURN
 become(const struct confine *c, char **argv)
 {
-	char *env[2] = { NULL, NULL };
-	const char *fault = getenv("VILLAGE_FAULT");
+	static const char *const passed[] = { "VILLAGE_FAULT", "VILLAGE_FORBIDDEN" };	/* read by debug builds */
+	char *env[ARRAY_LEN(passed) + 1] = { NULL };
 
-	if (fault)
-		env[0] = xasprintf("VILLAGE_FAULT=%s", fault);
+	for (size_t i = 0, n = 0; i < ARRAY_LEN(passed); i++) {
+		const char *value = getenv(passed[i]);
+
+		if (value)
+			env[n++] = xasprintf("%s=%s", passed[i], value);
+	}
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 	int argc = 0;
 

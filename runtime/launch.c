@@ -366,6 +366,27 @@ wait_ready(int fd)
 	return true;
 }
 
+/* The sentry has gone without a word: by what? */
+static int
+ended_early(struct launch *l, struct err *err)
+{
+	struct pollfd p = { .fd = l->sentry_pidfd, .events = POLLIN };
+	int status = 0, e;
+
+	if (poll(&p, 1, 1000) == 1 && waitpid(l->sentry, &status, WNOHANG) == l->sentry) {
+		l->sentry = 0;
+		close_all(&l->sentry_pidfd, 1);
+	}
+	if (WIFSIGNALED(status)) {
+		e = err_set(err, 0, "the sandbox was killed by signal %d before it was ready", WTERMSIG(status));
+		err->exit = 128 + WTERMSIG(status);
+	} else {
+		e = err_set(err, 0, "the sandbox ended before it was ready");
+	}
+	launch_abort(l);
+	return e;
+}
+
 /* Reads the one line that the sentry writes when it is up, or why it is not. */
 int
 launch_ready(struct launch *l, struct err *err)
@@ -394,11 +415,8 @@ launch_ready(struct launch *l, struct err *err)
 		n += (size_t)got;
 	}
 	close_all(&l->ready, 1);
-	if (n == 0) {
-		e = err_set(err, 0, "the sandbox ended before it was ready");
-		launch_abort(l);
-		return e;
-	}
+	if (n == 0)
+		return ended_early(l, err);
 	j = json_read(&r, "ready", line, n);
 	why = jget_str(&r, j, "", "error");
 	if (why || r.failed || !jget_bool(&r, j, "", "ok", false)) {

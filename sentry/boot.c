@@ -26,6 +26,7 @@
 #include "fs/fs.h"
 #include "fs/tty.h"
 #include "sentry/control.h"
+#include "sentry/kernel/crash.h"
 #include "sentry/kernel/task.h"
 #include "sentry/kernel/timer.h"
 #include "sentry/mm/pages.h"
@@ -237,11 +238,16 @@ lock_down(const struct bootspec *spec)
 		boot_fail(why ? why : "the platform cannot start", err);
 #ifndef NDEBUG
 	if (fault_arm(getenv("VILLAGE_FAULT")) != 0)
-		boot_fail("VILLAGE_FAULT is not of the form alloc:N or host:N", 0);
+		boot_fail("VILLAGE_FAULT is not of the form alloc:N, host:N, bug:N or segv:N", 0);
 #endif
 	err = filter_install(strcmp(spec->platform, "ptrace") == 0 ? ROLE_SENTRY_PTRACE : ROLE_SENTRY);
 	if (err)
 		boot_fail("cannot install the sentry's filter", err);
+#ifndef NDEBUG
+	err = fault_forbidden(getenv("VILLAGE_FORBIDDEN"));
+	if (err)
+		boot_fail("VILLAGE_FORBIDDEN", err);
+#endif
 }
 
 void
@@ -252,7 +258,7 @@ boot(struct bootspec *spec)
 	int err, exit_code = 1, status = 0;
 
 	boot_spec = spec;
-	crash_init();
+	crash_boot();
 	signal(SIGPIPE, SIG_IGN);
 	init_kernel(spec);
 	err = pages_boot(BOOT_FD_MEMFILE, spec->memfile_size);

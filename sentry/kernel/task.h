@@ -127,6 +127,10 @@ struct process {
 	struct tree_node node;		/* [T] unused by others */
 };
 
+/* A call that has returned, for the crash report. */
+#define LAST_CALLS	16
+struct last_call { int64_t ret; int32_t nr; };
+
 enum task_state { TASK_RUNNING, TASK_SLEEPING, TASK_DISK, TASK_STOPPED, TASK_TRACED, TASK_ZOMBIE, TASK_DEAD };
 
 struct task {
@@ -145,6 +149,8 @@ struct task {
 	void		*start_fp;	/* owned; FP image to begin with, or NULL */
 	int64_t		 syscall;	/* [a] number in flight, -1 none */
 	uint64_t	 args[6];	/* of that call, for strace, debug and /proc/PID/syscall */
+	struct last_call last[LAST_CALLS]; /* [t] a ring */
+	uint32_t	 nlast;
 	const char *_Atomic wait_reason; /* [a] for debug; a literal */
 	gaddr_t		 clear_child_tid, set_child_tid, robust_list;
 	uint64_t	 robust_len;

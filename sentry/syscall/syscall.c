@@ -7,6 +7,7 @@
 #include "sentry/syscall/syscall.h"
 
 #include "abi/errno.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/strbuf.h"
 #include "sentry/kernel/task.h"
@@ -125,6 +126,7 @@ syscall_dispatch(struct task *t)
 	t->args[5] = r->r9;
 	__atomic_store_n(&t->syscall, nr, __ATOMIC_RELAXED);
 	syscall_task = t;
+	fault_crash();
 	if (unlikely(kernel.strace))
 		strace_enter(t);
 	if (likely(d && d->fn))
@@ -132,6 +134,7 @@ syscall_dispatch(struct task *t)
 	else
 		ret = not_provided(t, nr, d);
 	r->rax = (uint64_t)ret;
+	t->last[t->nlast++ % LAST_CALLS] = (struct last_call){ ret, nr };
 	if (unlikely(kernel.strace))
 		strace_exit(t);
 	__atomic_store_n(&t->syscall, -1, __ATOMIC_RELAXED);

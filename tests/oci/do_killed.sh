@@ -45,6 +45,19 @@ for victim in village-sentry village-gofer; do
 	done
 done
 
+# every stub at once: the guests' processes, and the one that new ones come from
+start
+for p in $(below $pid); do
+	[ "$(cat "/proc/$p/comm" 2>/dev/null)" != village-stub ] || kill -KILL "$p"
+done
+finish "stubs"
+ok "stubs: a status as of a killed process" test "$status" -gt 128
+
+# the command itself
+start
+kill -KILL $pid
+finish "the command"
+
 # any process of the sandbox, at any moment of a start
 for n in 0 1 2 3 4 5 6 7; do
 	"$VILLAGE" "do" --rootfs "$ROOT" -- /bin/sleep 5 >/dev/null 2>&1 &
