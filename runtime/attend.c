@@ -61,7 +61,7 @@ request(struct attend *a, json_t *req, struct err *err)
 }
 
 static void
-pass_signal(struct attend *a, int signo)
+pass_signal(struct attend *a, int signo, bool all)
 {
 	struct err err;
 	unsigned rows, cols;
@@ -73,12 +73,23 @@ pass_signal(struct attend *a, int signo)
 		e = request(a, json_pack("{s:s,s:i,s:i,s:i}", "op", "winsize", "pid", (int)a->pid, "rows",
 		    (int)rows, "cols", (int)cols), &err);
 	} else {
-		e = request(a, json_pack("{s:s,s:i,s:i}", "op", "kill", "pid", (int)a->pid, "signal", signo),
-		    &err);
+		e = request(a, json_pack("{s:s,s:i,s:i,s:b}", "op", "kill", "pid", (int)a->pid, "signal", signo,
+		    "all", (int)all), &err);
 	}
 	/* Whoever asks a dead sandbox to end gets his will. */
 	if (e == -ETIMEDOUT && a->sandbox >= 0 && signo != SIGWINCH)
 		(void)syscall(SYS_pidfd_send_signal, a->sandbox, SIGKILL, NULL, 0);
+}
+
+/*
+ * A key on the terminal signals a whole job: the shell inside and what it waits for.  That the terminal
+ * stays outside (its input or output is redirected) must make no difference.  Only for a sandbox of our
+ * own: an exec shares it with others.
+ */
+static bool
+is_for_all(const struct attend *a, const struct signalfd_siginfo *info)
+{
+	return a->sandbox >= 0 && info->ssi_code == SI_KERNEL && info->ssi_signo != SIGWINCH;
 }
 
 void
@@ -96,7 +107,7 @@ attend_wait(struct attend *a)
 		if (p[1].revents)
 			break;
 		if ((p[0].revents & POLLIN) && read(p[0].fd, &info, sizeof info) == sizeof info)
-			pass_signal(a, (int)info.ssi_signo);
+			pass_signal(a, (int)info.ssi_signo, is_for_all(a, &info));
 	}
 	if (p[0].fd >= 0)
 		(void)close(p[0].fd);

@@ -1,7 +1,8 @@
 /*
  * cmd_do: one command in a fresh sandbox, over a directory of the host.
  *
- * Nothing is recorded: the sandbox lives as long as this process, and its end is the sandbox's.
+ * The sandbox lives as long as this process, and its end is the sandbox's.  Nothing is recorded, unless
+ * --id asks for a name by which debug, ps, exec and kill find it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "runtime/container.h"
 #include "runtime/foreground.h"
 #include "runtime/spec.h"
 #include "runtime/specmount.h"
@@ -22,7 +24,7 @@
 #define CAP_ALL		((1LL << 41) - 1)
 
 struct do_opts {
-	char	*rootfs, *cwd, *user, *hostname, *network, *platform, *strace_filter;
+	char	*rootfs, *id, *cwd, *user, *hostname, *network, *platform, *strace_filter;
 	bool	rw, strace, report, tty, no_tty, readonly;
 	struct strlist volumes, env;
 };
@@ -224,12 +226,44 @@ make_boot(const struct do_opts *o, char **args, struct launch *l, struct err *er
 	return make_process(o, rootfs, args, l, err);
 }
 
+/* What exec takes over from the first process, as an OCI process: its user and directory, no secrets. */
+static json_t *
+describe(const struct launch *l)
+{
+	json_t *p = json_object_get(l->boot, "process");
+
+	return json_pack("{s:{s:O,s:O},s:[s]}", "user", "uid", json_object_get(p, "uid"), "gid",
+	    json_object_get(p, "gid"), "env", "PATH=" PATH_DEFAULT);
+}
+
+static int
+run_named(const struct do_opts *o, struct launch *l, struct foreground *f)
+{
+	struct container c = CONTAINER_INIT;
+	struct err err = { 0 };
+	char rootfs[PATH_MAX];
+	int status;
+
+	c.l = *l;
+	c.spec.rootfs = xstrdup(l->mounts[0].source);
+	c.spec.config = json_pack("{s:o}", "process", describe(l));
+	json_object_set_new(c.l.boot, "id", json_string(o->id));
+	if (container_record(&c, o->id, resolve(".", rootfs, &err) ? rootfs : "/", &err) != 0) {
+		container_abort(&c);
+		return err_report(&err);
+	}
+	status = run_recorded(&c, f);
+	container_fini(&c);
+	return status;
+}
+
 int
 cmd_do(int argc, char **argv)
 {
 	struct do_opts o = { 0 };
 	const struct opt opts[] = {
 		{ 0, "rootfs", "DIR", "directory that becomes / (default: the host's own /)", OPT_STR, &o.rootfs },
+		{ 0, "id", "ID", "record the sandbox, for debug, ps, exec and kill", OPT_STR, &o.id },
 		{ 0, "rw", NULL, "write through to DIR instead of to memory", OPT_FLAG, &o.rw },
 		{ 'v', "volume", "SRC:DST[:ro]", "directory or file of the host to show at DST", OPT_LIST, &o.volumes },
 		{ 'w', "cwd", "DIR", "directory to start in", OPT_STR, &o.cwd },
@@ -264,5 +298,5 @@ cmd_do(int argc, char **argv)
 		return err_report(&err);
 	f.tty = !o.no_tty && (o.tty || (isatty(0) && isatty(1) && isatty(2)));
 	f.report = o.report;
-	return foreground_run(&f, &l);
+	return o.id ? run_named(&o, &l, &f) : foreground_run(&f, &l);
 }

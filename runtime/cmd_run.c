@@ -40,14 +40,17 @@ started(void *arg)
 		warn_report("%s", err.text);
 }
 
-static int
-run_foreground(struct container *c)
+int
+run_recorded(struct container *c, struct foreground *f)
 {
-	struct foreground f = { .tty = c->spec.terminal, .held = held,
-		.started = started, .arg = c, .dir = c->st.dir };
 	struct err err = { 0 };
-	int status = foreground_run(&f, &c->l);
+	int status;
 
+	f->held = held;
+	f->started = started;
+	f->arg = c;
+	f->dir = c->st.dir;
+	status = foreground_run(f, &c->l);
 	/* A failed start has reported itself; its record goes as well. */
 	if (!c->opts.keep && container_delete(&c->st, &err) != 0)
 		(void)err_report(&err);
@@ -75,7 +78,9 @@ cmd_run(int argc, char **argv)
 		container_abort(&c);
 		status = err_report(&err);
 	} else {
-		status = c.opts.detach ? run_detached(&c) : run_foreground(&c);
+		struct foreground f = { .tty = c.spec.terminal };
+
+		status = c.opts.detach ? run_detached(&c) : run_recorded(&c, &f);
 	}
 	container_fini(&c);
 	return status;

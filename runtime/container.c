@@ -70,6 +70,20 @@ fill_state(struct container *c, const char *bundle)
 }
 
 int
+container_record(struct container *c, const char *id, const char *bundle, struct err *err)
+{
+	int e = state_create(id, &c->st, err);
+
+	/* From here on there is something to remove. */
+	c->recorded = c->st.dir >= 0;
+	if (e)
+		return e;
+	fill_state(c, bundle);
+	e = state_save(&c->st, err);
+	return e ? e : bind_control(c, err);
+}
+
+int
 container_prepare(struct container *c, const char *id, struct err *err)
 {
 	char bundle[PATH_MAX];
@@ -84,14 +98,7 @@ container_prepare(struct container *c, const char *id, struct err *err)
 	e = spec_load(bundle, c->opts.config ? c->opts.config : SPEC_FILE, &c->spec, &c->l, err);
 	if (e)
 		return e;
-	e = state_create(id, &c->st, err);
-	/* From here on there is something to remove. */
-	c->recorded = c->st.dir >= 0;
-	if (e)
-		return e;
-	fill_state(c, bundle);
-	e = state_save(&c->st, err);
-	return e ? e : bind_control(c, err);
+	return container_record(c, id, bundle, err);
 }
 
 static int

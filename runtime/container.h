@@ -31,6 +31,8 @@ struct container {
 	{ 0, "no-subreaper", NULL, "accepted, nothing to do", OPT_FLAG, &(o)->no_subreaper }, \
 	{ 0, "preserve-fds", "N", "pass N more descriptors (only 0)", OPT_STR, &(o)->preserve_fds }
 
+/* Records the container under id and makes its control socket; c->spec says what there is to record. */
+int container_record(struct container *c, const char *id, const char *bundle, struct err *err) MUST_CHECK;
 /* Reads the bundle and records the container; nothing runs yet. */
 int container_prepare(struct container *c, const char *id, struct err *err) MUST_CHECK;
 /* Between launch_start and launch_go: records the processes, runs the hooks of creation, writes the pid file. */
@@ -41,6 +43,9 @@ int container_launch(struct container *c, struct err *err) MUST_CHECK;
 int container_start(struct state *s, struct err *err) MUST_CHECK;
 /* poststop hooks; the record goes. */
 int container_delete(struct state *s, struct err *err) MUST_CHECK;
+/* cmd_run.c: launches a recorded container in the foreground; returns its status, the record is gone. */
+struct foreground;
+int run_recorded(struct container *c, struct foreground *f);
 /* Undoes everything after a failure. */
 void container_abort(struct container *c);
 void container_fini(struct container *c);
