@@ -63,14 +63,14 @@ find_destination(struct unix_sock *u, struct task *t, struct sock_send *s, struc
 		return unix_find(t, s->to, ABI_SOCK_DGRAM, out);
 	}
 	mutex_lock(&u->sock.mu);
-	if (u->sock.error) {
-		err = -u->sock.error;
-		u->sock.error = 0;
-	} else if (u->sock.type == ABI_SOCK_DGRAM && u->peer_gone && !u->wr_shut) {
+	if (u->sock.type == ABI_SOCK_DGRAM && u->peer_gone && !u->wr_shut) {
 		u->peer_gone = false;	/* told once; then there is no destination */
 		err = -ECONNREFUSED;
 	} else if (u->wr_shut || u->peer_gone) {
 		err = -EPIPE;
+	} else if (u->sock.error) {
+		err = -u->sock.error;
+		u->sock.error = 0;
 	} else if (u->peer == NULL) {
 		err = -ENOTCONN;
 	} else {
