@@ -147,7 +147,7 @@ static int64_t
 open_peer(struct tty *tty, struct task *t, uint32_t flags)
 {
 	AUTO_PUT(file) f = NULL;
-	int err = tty_slave_open(t, tty, NULL, flags & ~(uint32_t)O_CLOEXEC, &f);
+	int err = tty_slave_open_named(t, tty, flags & ~(uint32_t)O_CLOEXEC, &f);
 
 	return err ? err : fd_install(t, f, flags & O_CLOEXEC ? FD_CLOEXEC : 0);
 }

@@ -738,7 +738,11 @@ tty_slave_open(struct task *t, struct tty *tty, struct inode *i, uint32_t flags,
 	if (i != NULL) {
 		file_init(&tf->file, &tty_slave_ops, i, flags);
 	} else {
-		err = file_init_anon(&tf->file, &tty_slave_ops, "/dev/console", S_IFCHR | 0620, flags);
+		char name[32];
+		struct strbuf sb = STRBUF(name, sizeof name);
+
+		sb_printf(&sb, "/dev/pts/%d", tty->index);
+		err = file_init_anon(&tf->file, &tty_slave_ops, name, S_IFCHR | 0620, flags);
 		if (err) {
 			obj_free(tty_file, tf);
 			tty_put(tty);
@@ -753,4 +757,19 @@ tty_slave_open(struct task *t, struct tty *tty, struct inode *i, uint32_t flags,
 	}
 	*out = &tf->file;
 	return 0;
+}
+
+int
+tty_slave_open_named(struct task *t, struct tty *tty, uint32_t flags, struct file **out)
+{
+	char name[32];
+	struct strbuf sb = STRBUF(name, sizeof name);
+
+	sb_printf(&sb, "/dev/pts/%d", tty->index);
+	if (vfs_open_name(t, AT_FDCWD, name, flags, 0, WALK_FOLLOW, out) == 0) {
+		if (tty_of_file(*out) == tty)
+			return 0;
+		file_put(*out);
+	}
+	return tty_slave_open(t, tty, NULL, flags, out);
 }

@@ -76,6 +76,8 @@ void tty_host_kick(struct tty *tty);
 int pts_register(struct task *t, struct tty *tty) MUST_CHECK;
 /* A file for the slave side; O_NOCTTY honoured. */
 int tty_slave_open(struct task *t, struct tty *tty, struct inode *i, uint32_t flags, struct file **out) MUST_CHECK;
+/* The same by its name under /dev/pts, so that ttyname(3) finds it; without a devpts there, as a nameless device. */
+int tty_slave_open_named(struct task *t, struct tty *tty, uint32_t flags, struct file **out) MUST_CHECK;
 /* The tty behind a slave's file, borrowed; NULL for any other file. */
 struct tty *tty_of_file(struct file *f);
 /* The far end is gone: SIGHUP, SIGCONT, end of file. */

@@ -122,22 +122,6 @@ tty_host_drain(void)
 	}
 }
 
-/* By its name, so that ttyname(3) finds one; without a devpts to name it in, as a nameless device. */
-static int
-open_slave(struct task *t, struct tty *tty, struct file **out)
-{
-	char name[32];
-	struct strbuf sb = STRBUF(name, sizeof name);
-
-	sb_printf(&sb, "/dev/pts/%d", tty->index);
-	if (vfs_open_name(t, AT_FDCWD, name, O_RDWR | O_NOCTTY, 0, WALK_FOLLOW, out) == 0) {
-		if (tty_of_file(*out) == tty)
-			return 0;
-		file_put(*out);
-	}
-	return tty_slave_open(t, tty, NULL, O_RDWR | O_NOCTTY, out);
-}
-
 int
 tty_new_host(struct task *t, int host_fd, uint16_t rows, uint16_t cols, struct file **slave)
 {
@@ -163,7 +147,7 @@ tty_new_host(struct task *t, int host_fd, uint16_t rows, uint16_t cols, struct f
 	}
 	err = pts_register(t, tty_get(tty));
 	if (!err)
-		err = open_slave(t, tty, slave);
+		err = tty_slave_open_named(t, tty, O_RDWR | O_NOCTTY, slave);
 	if (!err)
 		err = kthread_start("tty-in", relay_in, h);
 	if (!err)
