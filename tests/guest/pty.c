@@ -71,8 +71,8 @@ main(void)
 	s = open(name, O_RDWR | O_NOCTTY);
 	P("open: %s", s >= 0 ? "ok" : err_name(errno));
 	fstat(s, &st);
-	P("%s major %d minor %s mode %04o", type_of(st.st_mode), (int)(st.st_rdev >> 8 & 0xfff), (int)(st.st_rdev & 0xff) == n ? "same" : "?",
-	    st.st_mode & 0777);
+	P("%s major %d minor %s owner may %04o", type_of(st.st_mode), (int)(st.st_rdev >> 8 & 0xfff), (int)(st.st_rdev & 0xff) == n ? "same" : "?",
+	    st.st_mode & 0700);
 	P("peer: %s", ok(Q(ioctl, m, TIOCGPTPEER, O_RDWR | O_NOCTTY)));
 	P("tty %d %d %s", isatty(m), isatty(s), strcmp(ttyname(s), name) == 0 ? "named" : "?");
 	T(tcgetattr(s, &t));

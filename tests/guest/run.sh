@@ -28,7 +28,8 @@ quiet_run()
 
 	shift 2
 	env -i --default-signal PATH=/usr/bin:/bin HOME=/tmp LC_ALL=C \
-	    timeout -k 3 "$seconds" "$@" </dev/null >"$out" 2>"$err" 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
+	    timeout -k 3 "$seconds" "$@" </dev/null >"$out" 2>"$err" 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- \
+	    10>&- 11>&- 12>&- 13>&- 14>&- 15>&-
 }
 
 excerpt()
