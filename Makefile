@@ -85,6 +85,9 @@ check-oci: all
 	@tests/oci/run.sh $(O)/village
 check-programs: all
 	@tests/programs/run.sh -p systrap $(O)/village "$$(tests/programs/rootfs.sh)"
+# make ltp LTP=/opt/ltp [FILTER=regex]: see docs/ltp.md.
+ltp: all
+	@tools/ltp.sh $(O)/village "$(LTP)" "$(FILTER)"
 bench: all
 	@tests/bench/run.sh $(O)/village
 
