@@ -64,12 +64,6 @@ fault_here(enum fault_site site)
 	return true;
 }
 
-uint64_t
-fault_count(enum fault_site site)
-{
-	return atomic_load(&passed[site]);
-}
-
 void
 fault_crash(void)
 {

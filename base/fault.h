@@ -19,7 +19,6 @@ enum fault_site { FAULT_ALLOC, FAULT_HOST, FAULT_BUG, FAULT_SEGV, FAULT_SITES };
 int fault_arm(const char *text) MUST_CHECK;
 /* True at the armed counts. */
 bool fault_here(enum fault_site site);
-uint64_t fault_count(enum fault_site site);	/* how many were passed since arming */
 /* Dies of the bug that was asked for, or returns. */
 void fault_crash(void);
 /* Makes the call. NULL: nothing to do. -EINVAL: an unknown name; -EPERM: the call was let through. */

@@ -34,12 +34,6 @@ log_init(const char *process, int fd, enum log_level level)
 	log_level = fd < 0 ? LOG_ERROR : level;
 }
 
-int
-log_fd(void)
-{
-	return out_fd;
-}
-
 /* The descriptor may be a pipe that nobody reads: a lost line is all that may happen. */
 static void
 write_out(const char *text, size_t len)

@@ -14,7 +14,6 @@ enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 extern enum log_level log_level;	/* set before threads exist */
 
 void log_init(const char *process, int fd, enum log_level level);	/* fd -1: errors only, to stderr */
-int log_fd(void);
 void log_printf(enum log_level level, const char *topic, const char *fmt, ...) PRINTF(3, 4);
 /* A finished line, written whole and unlabelled (strace, reports). */
 void log_line(const char *text, size_t len);

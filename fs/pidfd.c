@@ -38,7 +38,7 @@ static bool
 has_ended(struct process *p)
 {
 	/* Only ever goes from false to true, and the waker comes after. */
-	return __atomic_load_n(&p->zombie, __ATOMIC_ACQUIRE);
+	return atomic_load_explicit(&p->zombie, memory_order_acquire);
 }
 
 static uint32_t

@@ -15,6 +15,7 @@
 #include "sentry/kernel/task.h"
 #include "sentry/mm/pages.h"
 #include "sentry/vfs/file.h"
+#include "sentry/vfs/flock.h"
 #include "sentry/vfs/mount.h"
 
 static void
@@ -30,6 +31,13 @@ show_filesystems(struct task *t, struct proc_inode *p, struct strbuf *sb)
 	(void)t, (void)p;
 	for (const struct fstype *f = fstypes; f->name != NULL; f++)
 		sb_printf(sb, "%s\t%s\n", f->nodev ? "nodev" : "", f->name);
+}
+
+static void
+show_locks(struct task *t, struct proc_inode *p, struct strbuf *sb)
+{
+	(void)t, (void)p;
+	flocks_print(sb);
 }
 
 static void
@@ -372,6 +380,7 @@ static const struct proc_entry root_rows[] = {
 	TEXT_ROW("devices", 0444, show_devices),
 	TEXT_ROW("filesystems", 0444, show_filesystems),
 	TEXT_ROW("loadavg", 0444, show_loadavg),
+	TEXT_ROW("locks", 0444, show_locks),
 	TEXT_ROW("meminfo", 0444, show_meminfo),
 	TEXT_ROW("modules", 0444, show_empty),
 	LINK_ROW("mounts", link_into_self),

@@ -30,12 +30,12 @@ int tty_set_winsize(struct file *slave, uint16_t rows, uint16_t cols) MUST_CHECK
 /* Makes slave the controlling terminal of t's session (t is its leader), foreground its group. */
 int tty_set_controlling(struct task *t, struct file *slave) MUST_CHECK;
 
-/* The session's leader is going: SIGHUP, SIGCONT to the foreground, terminal detached. tasks lock not held. */
 /* Lets out what the guest wrote to a host terminal; at the end of the sandbox. */
 void tty_host_drain(void);
 /* A slave by its device number (136, N). */
 int pts_open(struct task *t, struct inode *i, uint32_t flags, struct file **out) MUST_CHECK;
 
+/* The session's leader is going: SIGHUP, SIGCONT to the foreground, terminal detached. tasks lock not held. */
 void tty_session_gone(struct session *s);
 /* /proc/PID/stat tty_nr and tpgid: 0 and -1 when there is none. */
 void tty_of_session(struct session *s, uint32_t *nr, int32_t *pgrp);

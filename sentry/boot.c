@@ -266,9 +266,6 @@ boot(struct bootspec *spec)
 		boot_fail("cannot map the memory file", err);
 	err = hostfd_boot();
 	if (err)
-		boot_fail("cannot make a pipe", err);
-	err = hostfd_boot();
-	if (err)
 		boot_fail("cannot make the descriptor watcher", err);
 	lock_down(spec);
 

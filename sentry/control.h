@@ -13,7 +13,7 @@
  *	{"op":"wait","pid":P}				-> {"ok":true,"status":WAITSTATUS}   (blocks)
  *	{"op":"winsize","pid":P,"rows":R,"cols":C}	-> {"ok":true}
  *	{"op":"debug"}					-> {"ok":true,"text":"..."}
- *	{"op":"ps"}					-> {"ok":true,"pids":[...],"text":...}
+ *	{"op":"ps"}					-> {"ok":true,"text":"..."}
  *	{"op":"pause"} {"op":"resume"}
  */
 #ifndef SENTRY_CONTROL_H

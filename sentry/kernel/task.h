@@ -123,8 +123,6 @@ struct process {
 	struct timer	*itimer_real;	/* owned by timer.c */
 	struct itimer_cpu { uint64_t value_ns, interval_ns; } itimer_virt, itimer_prof; /* [S] */
 	_Atomic int32_t	 oom_score_adj;
-	int32_t		 pdeath_unused;
-	struct tree_node node;		/* [T] unused by others */
 };
 
 /* A call that has returned, for the crash report. */
@@ -354,7 +352,6 @@ struct image { struct mm *mm; uint64_t entry, sp; };
 int elf_load(struct task *t, struct exec_request *r, struct image *out) MUST_CHECK;	/* handles #! by rewriting r; -ENOEXEC ... */
 /* The vDSO page(s): maps it and returns its base. sentry/kernel/vdso.c */
 int vdso_map(struct mm *mm, uint64_t *base) MUST_CHECK;
-uint64_t vdso_sigreturn(struct mm *mm);
 int vdso_boot(void) MUST_CHECK;				/* once, after pages_boot */
 
 /* First process. */

@@ -4,7 +4,6 @@
  * The image (vdso/vdso.S, linked alone) is copied into the memory file once; every program maps
  * those same pages privately.
  */
-#include <elf.h>
 #include <linux/mman.h>
 #include <string.h>
 
@@ -18,7 +17,6 @@ extern const char vdso_image[], vdso_image_end[];
 static struct {
 	struct mobj	obj;
 	uint64_t	off, len;	/* in the memory file */
-	uint64_t	sigreturn;	/* offset in the image */
 } vdso;
 
 static int
@@ -45,41 +43,6 @@ static const struct mobj_ops vdso_ops = {
 	.free = vdso_free,
 };
 
-/* The image is ours: no checks beyond finding the name. */
-static uint64_t
-find_symbol(const char *name)
-{
-	const Elf64_Ehdr *h = (const void *)vdso_image;
-	const Elf64_Phdr *p = (const void *)(vdso_image + h->e_phoff);
-	const Elf64_Sym *sym = NULL;
-	const uint32_t *hash = NULL;
-	const char *str = NULL;
-
-	for (unsigned i = 0; i < h->e_phnum; i++) {
-		const Elf64_Dyn *d;
-
-		if (p[i].p_type != PT_DYNAMIC)
-			continue;
-		for (d = (const void *)(vdso_image + p[i].p_offset); d->d_tag != DT_NULL; d++) {
-			const void *at = vdso_image + d->d_un.d_ptr;
-
-			if (d->d_tag == DT_SYMTAB)
-				sym = at;
-			else if (d->d_tag == DT_STRTAB)
-				str = at;
-			else if (d->d_tag == DT_HASH)
-				hash = at;
-		}
-	}
-	if (sym == NULL || str == NULL || hash == NULL)
-		return 0;
-	for (uint32_t i = 0; i < hash[1]; i++) {
-		if (strcmp(str + sym[i].st_name, name) == 0)
-			return sym[i].st_value;
-	}
-	return 0;
-}
-
 int
 vdso_boot(void)
 {
@@ -92,7 +55,6 @@ vdso_boot(void)
 		return err;
 	memcpy(page_ptr(vdso.off), vdso_image, size);
 	mobj_init(&vdso.obj, &vdso_ops);
-	vdso.sigreturn = find_symbol("__kernel_rt_sigreturn");
 	return 0;
 }
 
@@ -110,10 +72,4 @@ vdso_map(struct mm *mm, uint64_t *base)
 		return (int)at;
 	*base = (uint64_t)at;
 	return 0;
-}
-
-uint64_t
-vdso_sigreturn(struct mm *mm)
-{
-	return mm->vdso_base ? mm->vdso_base + vdso.sigreturn : 0;
 }

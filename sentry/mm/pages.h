@@ -12,7 +12,7 @@
 
 /* Maps fd of the given size; called once at boot. */
 int pages_boot(int fd, uint64_t size) MUST_CHECK;
-/* len bytes (rounded to pages), contiguous, zeroed; -ENOMEM when the file or the container's memory limit is exhausted. */
+/* len bytes (rounded to pages), contiguous, zeroed; -ENOMEM when the file is exhausted. */
 int pages_alloc(uint64_t len, uint64_t *off) MUST_CHECK;
 void pages_free(uint64_t off, uint64_t len);
 /* The sentry's view of an allocated range. Guests may write it at any moment when it is mapped shared: copy before use. */

@@ -120,20 +120,6 @@ copy_out(struct task *t, gaddr_t dst, const void *src, size_t len)
 }
 
 int
-zero_out(struct task *t, gaddr_t dst, size_t len)
-{
-	for (size_t done = 0; done < len; ) {
-		size_t n = min(len - done, sizeof zeroes);
-		int err = copy_out(t, gaddr_add(dst, done), zeroes, n);
-
-		if (err)
-			return err;
-		done += n;
-	}
-	return 0;
-}
-
-int
 mm_poke(struct mm *mm, uint64_t va, const void *src, size_t len)
 {
 	return move(mm, va, (void *)(uintptr_t)src, len, true, true) == len ? 0 : -EFAULT;

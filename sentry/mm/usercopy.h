@@ -17,7 +17,6 @@ struct mm;
 /* All or nothing as the caller sees it: 0 or -EFAULT (-EFAULT may leave part of dst written). */
 int copy_in(struct task *t, void *dst, gaddr_t src, size_t len) MUST_CHECK;
 int copy_out(struct task *t, gaddr_t dst, const void *src, size_t len) MUST_CHECK;
-int zero_out(struct task *t, gaddr_t dst, size_t len) MUST_CHECK;
 /* As far as it goes: bytes moved, or -EFAULT when none. */
 int64_t copy_in_some(struct mm *mm, void *dst, gaddr_t src, size_t len) MUST_CHECK;
 int64_t copy_out_some(struct mm *mm, gaddr_t dst, const void *src, size_t len) MUST_CHECK;

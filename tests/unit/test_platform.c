@@ -641,7 +641,7 @@ START_TEST(test_scribble)
 }
 END_TEST
 
-/* Every byte of the stub's text as an entry point, with registers that point at guest memory. */
+/* Entry points all over the stub's page of guest code, with registers that point at guest memory. */
 START_TEST(test_jump_into_stub)
 {
 	struct space *s2;
