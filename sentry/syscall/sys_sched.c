@@ -411,7 +411,8 @@ sys_ioprio_get(struct task *t, int32_t which, int32_t who)
 	(void)who;
 	if (which < IOPRIO_WHO_PROCESS || which > IOPRIO_WHO_USER)
 		return -EINVAL;
-	return IOPRIO_PRIO_VALUE(IOPRIO_CLASS_BE, 4);
+	/* Never set: there is no I/O scheduler here to ask. */
+	return IOPRIO_PRIO_VALUE(IOPRIO_CLASS_NONE, 0);
 }
 
 /* ---- limits ---------------------------------------------------------------- */
