@@ -3,7 +3,6 @@
 #
 # Each suite prints its own "N passed, M failed"; a suite that ends without that line counts as one failure.
 set -u
-make="make --no-print-directory"
 jobs=$(nproc)
 passed=0 failed=0
 
@@ -35,14 +34,14 @@ suite() {
 }
 
 echo "== build"
-$make -j"$jobs" MODE=dev all || { echo "0 passed, 1 failed"; exit 1; }
-$make -j"$jobs" MODE=release all || { echo "0 passed, 1 failed"; exit 1; }
+make --no-print-directory -j"$jobs" MODE=dev all || { echo "0 passed, 1 failed"; exit 1; }
+make --no-print-directory -j"$jobs" MODE=release all || { echo "0 passed, 1 failed"; exit 1; }
 
-suite lint $make lint
-suite unit $make -j"$jobs" MODE=dev check-unit
-suite guest $make MODE=dev check-guest
-suite oci $make MODE=dev check-oci
-suite programs $make MODE=release check-programs
+suite lint make --no-print-directory lint
+suite unit make --no-print-directory -j"$jobs" MODE=dev check-unit
+suite guest make --no-print-directory MODE=dev check-guest
+suite oci make --no-print-directory MODE=dev check-oci
+suite programs make --no-print-directory MODE=release check-programs
 
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]
