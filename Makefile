@@ -62,7 +62,7 @@ deps:
 	@tools/deps.sh
 
 demo: deps
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory -j$$(nproc) all
 	@tools/demo.sh build/village
 
 # ---- tests ------------------------------------------------------------------
@@ -90,6 +90,11 @@ ltp: all
 	@tools/ltp.sh $(O)/village "$(LTP)" "$(FILTER)"
 bench: all
 	@tests/bench/run.sh $(O)/village
+# Needs clang. FUZZ_SECONDS=N: how long each target runs.
+fuzz:
+	@$(MAKE) --no-print-directory MODE=asan CC=clang O=build/fuzz \
+		CFLAGS_asan="-O1 -fsanitize=address,undefined,fuzzer-no-link" build/fuzz/libvillage.a
+	@tools/fuzz.sh build/fuzz
 
 # ---- reading and making -----------------------------------------------------
 lint:
