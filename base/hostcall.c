@@ -7,14 +7,17 @@
  */
 #include "base/hostcall.h"
 
+#include <errno.h>
 #include <linux/futex.h>
 #include <poll.h>
 #include <sched.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
 
 #include "base/fault.h"
+#include "base/sanitize.h"
 
 static inline int64_t
 call(long nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f)
@@ -87,7 +90,14 @@ host_mmap(void *want, size_t len, int prot, int flags, int fd, int64_t off, void
 
 	if (fault_here(FAULT_HOST))
 		return -ENOMEM;
+#if SANITIZE
+	/* Through libc, so that the run time forgets what it knew about these addresses. */
+	ret = (int64_t)(intptr_t)mmap(want, len, prot, flags, fd, off);
+	if (ret == -1)
+		ret = -errno;
+#else
 	ret = call(SYS_mmap, P(want), len, (uint64_t)prot, (uint64_t)flags, (uint64_t)fd, (uint64_t)off);
+#endif
 	if (ret < 0 && ret > -4096)
 		return (int)ret;
 	*out = (void *)(uintptr_t)ret;
@@ -97,6 +107,9 @@ host_mmap(void *want, size_t len, int prot, int flags, int fd, int64_t off, void
 int
 host_munmap(void *p, size_t len)
 {
+#if SANITIZE
+	return munmap(p, len) != 0 ? -errno : 0;
+#endif
 	return (int)call(SYS_munmap, P(p), len, 0, 0, 0, 0);
 }
 
@@ -155,6 +168,7 @@ host_futex_wake(_Atomic uint32_t *word, int n, bool shared)
 void
 host_exit(int status)
 {
+	status = sanitize_status(status);
 	for (;;)
 		(void)call(SYS_exit_group, (uint64_t)status, 0, 0, 0, 0, 0);
 }

@@ -3,7 +3,8 @@
  *
  * A slab is carved once and never given back, so an address that ever held a type holds
  * it for good.  Free objects are chained through their first word; debug builds fill the
- * rest with a pattern and check it on reuse.
+ * rest with a pattern and check it on reuse.  Under AddressSanitizer nobody may touch a free
+ * object, the gap after each, or the part of a variable-sized one that was not asked for.
  */
 #include "base/kmem.h"
 
@@ -12,17 +13,60 @@
 
 #include "base/fault.h"
 #include "base/hostcall.h"
+#include "base/sanitize.h"
 
 #define SLAB_SIZE	(64 * 1024ULL)
 #define POISON		0x6b
 #define OBJ_ALIGN	16
 
+#if defined(__SANITIZE_ADDRESS__)
+#define GAP		32	/* between objects */
+#define REST		64	/* freed objects of a type that wait before the oldest is used again */
+#else
+#define GAP		0
+#define REST		0
+#endif
+
 static _Atomic(struct kmem_cache *) all_caches;
+
+/* What an object may use, and how far apart they lie. */
+static size_t
+room(const struct kmem_cache *c)
+{
+	return round_up(max(c->size, sizeof(void *)), OBJ_ALIGN);
+}
 
 static size_t
 stride(const struct kmem_cache *c)
 {
-	return round_up(max(c->size, sizeof(void *)), OBJ_ALIGN);
+	return room(c) + GAP;
+}
+
+/* The chain runs through free objects, which are poisoned. */
+static void * NO_SANITIZE
+chain_next(void *const *obj)
+{
+	return *obj;
+}
+
+static void NO_SANITIZE
+chain_set(void **obj, void *next)
+{
+	*obj = next;
+}
+
+/* Newest first, as it is in the CPU's cache; AddressSanitizer wants the oldest. */
+static void
+chain_push(struct kmem_cache *c, void *obj)
+{
+	if (REST != 0 && c->free != NULL) {
+		chain_set(obj, NULL);
+		chain_set(c->free_tail, obj);
+	} else {
+		chain_set(obj, c->free);
+		c->free = obj;
+	}
+	c->free_tail = obj;
 }
 
 /* Makes room to carve one object; c->mu is held. */
@@ -35,6 +79,7 @@ slab_grow(struct kmem_cache *c)
 
 	if (err)
 		return err;
+	SANITIZE_POISON(slab, len);
 	c->bump = slab;
 	c->bump_end = c->bump + len;
 	return 0;
@@ -63,9 +108,9 @@ kmem_alloc(struct kmem_cache *c)
 	mutex_lock(&c->mu);
 	if (!c->registered)
 		cache_register(c);
-	if (c->free != NULL) {
+	if (c->free != NULL && c->total - c->live >= REST) {
 		obj = c->free;
-		memcpy(&c->free, obj, sizeof(void *));
+		c->free = chain_next(obj);
 	} else if ((size_t)(c->bump_end - c->bump) >= size || slab_grow(c) == 0) {
 		obj = c->bump;
 		c->bump += size;
@@ -75,14 +120,16 @@ kmem_alloc(struct kmem_cache *c)
 	if (obj != NULL)
 		c->live++;
 	mutex_unlock(&c->mu);
+	if (obj != NULL)
+		SANITIZE_UNPOISON(obj, c->size);
 	if (obj == NULL || fresh)
 		return obj;
 #ifndef NDEBUG
 	/* A write through a stale pointer shows here. */
-	for (size_t i = sizeof(void *); i < size; i++)
+	for (size_t i = sizeof(void *); i < c->size; i++)
 		BUG_ON(((unsigned char *)obj)[i] != POISON);
 #endif
-	memset(obj, 0, size);
+	memset(obj, 0, c->size);
 	return obj;
 }
 
@@ -92,12 +139,14 @@ kmem_free(struct kmem_cache *c, void *obj)
 	if (obj == NULL)
 		return;
 #ifndef NDEBUG
-	memset(obj, POISON, stride(c));
+	*(volatile char *)obj = POISON;		/* AddressSanitizer sees a second free here */
+	SANITIZE_UNPOISON(obj, c->size);
+	memset(obj, POISON, c->size);
+	SANITIZE_POISON(obj, room(c));
 #endif
 	mutex_lock(&c->mu);
 	BUG_ON(c->live == 0);
-	memcpy(obj, &c->free, sizeof(void *));
-	c->free = obj;
+	chain_push(c, obj);
 	c->live--;
 	mutex_unlock(&c->mu);
 }
@@ -139,6 +188,13 @@ cache_for(size_t total)
 	return &mem_caches[shift - MEM_MIN_SHIFT];
 }
 
+/* What is really there for total bytes, header included. */
+static size_t
+extent(size_t total)
+{
+	return total <= 1ULL << MEM_MAX_SHIFT ? cache_for(total)->size : page_up(total);
+}
+
 void *
 mem_alloc(size_t size)
 {
@@ -162,6 +218,7 @@ mem_alloc(size_t size)
 		return NULL;
 	h->size = size;
 	h->check = MEM_CHECK(h);
+	SANITIZE_POISON((char *)(h + 1) + size, extent(total) - total);
 	return h + 1;
 }
 
@@ -177,10 +234,12 @@ mem_free(void *p)
 	BUG_ON(h->check != MEM_CHECK(h));
 	h->check = 0;
 	total = h->size + sizeof *h;
-	if (total <= 1ULL << MEM_MAX_SHIFT)
+	if (total <= 1ULL << MEM_MAX_SHIFT) {
 		kmem_free(cache_for(total), h);
-	else
+	} else {
+		SANITIZE_UNPOISON(h, page_up(total));
 		BUG_ON(host_munmap(h, page_up(total)) != 0);
+	}
 }
 
 void *

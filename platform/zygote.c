@@ -25,6 +25,7 @@
 
 #include "base/hostcall.h"
 #include "base/log.h"
+#include "base/sanitize.h"
 #include "platform/space.h"
 
 #define BOOT_STACK	0x7e9000000000ULL	/* where nothing else is ever placed, sanitizers included */
@@ -172,13 +173,7 @@ drop_rseq(void)
 	return -1;
 }
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define BARE __attribute__((no_sanitize("address", "thread", "undefined")))
-#else
-#define BARE
-#endif
-
-static int BARE
+static int NO_SANITIZE
 zygote_main(void *arg)
 {
 	const struct birth *b = arg;

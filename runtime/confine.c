@@ -27,9 +27,11 @@
 #include <unistd.h>
 
 #include "base/boot.h"
+#include "base/hostcall.h"
+#include "base/sanitize.h"
 #include "base/strbuf.h"
 #include "runtime/launch.h"
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if SANITIZE
 #include "gofer/main.h"
 #include "sentry/main.h"
 #endif
@@ -146,7 +148,9 @@ place_fds(const struct confine *c, int *fds, int n, struct confine *at)
 	}
 	at->exe = n;
 	at->sync = n + 1;
-	(void)close_range((unsigned)n + 2, ~0U, 0);
+	if (SANITIZE)
+		(void)close_range((unsigned)n + 2, SANITIZE_FD - 1, 0);
+	(void)close_range(SANITIZE ? SANITIZE_FD + 1 : (unsigned)n + 2, ~0U, 0);
 	free(parked);
 }
 
@@ -177,7 +181,7 @@ become(const struct confine *c, char **argv)
 		if (value)
 			env[n++] = xasprintf("%s=%s", passed[i], value);
 	}
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if SANITIZE
 	int argc = 0;
 
 	(void)env;
@@ -186,7 +190,7 @@ become(const struct confine *c, char **argv)
 	(void)prctl(PR_SET_NAME, argv[0], 0, 0, 0);
 	(void)close(c->exe);
 	(void)close(c->sync);
-	_exit(strcmp(argv[0], "village-gofer") == 0 ? gofer_main(argc, argv) : sentry_main(argc, argv));
+	host_exit(strcmp(argv[0], "village-gofer") == 0 ? gofer_main(argc, argv) : sentry_main(argc, argv));
 #else
 	(void)syscall(SYS_execveat, c->exe, "", argv, env, AT_EMPTY_PATH);
 	child_fail(c, errno, "cannot execute %s", argv[0]);

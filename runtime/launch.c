@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "base/json.h"
+#include "base/sanitize.h"
 
 #define UNPRIVILEGED	65534	/* nobody, on the host; uid 0 in the sentry's own namespace */
 #define MEMFILE_MAX	(64ULL << 30)
@@ -301,6 +302,7 @@ launch_start(struct launch *l, struct err *err)
 	if (strcmp(rt.platform, "systrap") != 0 && strcmp(rt.platform, "ptrace") != 0)
 		return err_set(err, 0, "--platform %s: must be systrap or ptrace", rt.platform);
 	json_object_set_new(l->boot, "platform", json_string(rt.platform));
+	sanitize_before_lockdown();
 	e = open_self(c.rootless, &fd[EXE], err);
 	if (!e)
 		e = make_memfile(l, &fd[MEM], err);

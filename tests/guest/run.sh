@@ -89,9 +89,13 @@ run_inside()
 {
 	local p=$1 name=$2 dir=$out/$1 prog=$out/bin/$2 status bad=
 
-	quiet_run "$dir/$name.out" "$dir/$name.err" "$village" "do" --platform "$p" ${strace:+--strace} -- "$prog"
+	# Sanitizer builds write their reports there; see base/sanitize.h.
+	rm -f "$dir/$name.san"
+	quiet_run "$dir/$name.out" "$dir/$name.err" env VILLAGE_SANITIZER_LOG="$dir/$name.san" "$village" "do" --platform "$p" ${strace:+--strace} -- "$prog"
 	status=$?
-	if [ $status != 0 ]; then
+	if [ -s "$dir/$name.san" ]; then
+		bad="sanitizer: $(grep -am1 SUMMARY "$dir/$name.san" || echo "see $dir/$name.san")"
+	elif [ $status != 0 ]; then
 		bad=$(why $status "$dir/$name.err")
 	elif ! cmp -s "$out/native/$name.out" "$dir/$name.out"; then
 		bad="transcript differs"

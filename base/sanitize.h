@@ -1,0 +1,75 @@
+/*
+ * sanitize: what MODE=asan and MODE=tsan need of us; nothing in other modes.
+ *
+ * The sanitizers' runtimes expect a process that may open files and whose end they see.  Ours is
+ * locked into an empty root and ends by exit_group, so reports go to a descriptor that is opened
+ * first thing (the file named by VILLAGE_SANITIZER_LOG, else a copy of stderr), symbols are read before the
+ * root is emptied, and host_exit() turns an end with reports into status SANITIZE_STATUS.
+ */
+#ifndef BASE_SANITIZE_H
+#define BASE_SANITIZE_H
+
+#include "base/base.h"
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZE	1
+#define NO_SANITIZE	__attribute__((no_sanitize("address", "thread", "undefined"), noinline))
+#else
+#define SANITIZE	0
+#define NO_SANITIZE
+#endif
+
+#define SANITIZE_STATUS	99
+#define SANITIZE_FD	1000	/* the report's descriptor; stays open in the sentry and the gofer */
+
+#if SANITIZE
+/* Before the root is emptied: reads what later reports need. */
+void sanitize_before_lockdown(void);
+/* The status to end with: SANITIZE_STATUS once something was reported. */
+int sanitize_status(int status);
+#else
+static inline void
+sanitize_before_lockdown(void)
+{
+}
+
+static inline int
+sanitize_status(int status)
+{
+	return status;
+}
+#endif
+
+/* Marks memory that nobody may touch, and memory that somebody may again. */
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#define SANITIZE_POISON(p, n)	ASAN_POISON_MEMORY_REGION((p), (n))
+#define SANITIZE_UNPOISON(p, n)	ASAN_UNPOISON_MEMORY_REGION((p), (n))
+#else
+#define SANITIZE_POISON(p, n)	((void)(p), (void)(n))
+#define SANITIZE_UNPOISON(p, n)	((void)(p), (void)(n))
+#endif
+
+/*
+ * Around a copy from or to memory that guest code changes at any moment: the race is the guest's own, and
+ * what was copied is checked afterwards.
+ */
+#if defined(__SANITIZE_THREAD__)
+void AnnotateIgnoreReadsBegin(const char *file, int line);
+void AnnotateIgnoreReadsEnd(const char *file, int line);
+void AnnotateIgnoreWritesBegin(const char *file, int line);
+void AnnotateIgnoreWritesEnd(const char *file, int line);
+#define GUEST_RACE_BEGIN() do {						\
+	AnnotateIgnoreReadsBegin(__FILE__, __LINE__);			\
+	AnnotateIgnoreWritesBegin(__FILE__, __LINE__);			\
+} while (0)
+#define GUEST_RACE_END() do {						\
+	AnnotateIgnoreWritesEnd(__FILE__, __LINE__);			\
+	AnnotateIgnoreReadsEnd(__FILE__, __LINE__);			\
+} while (0)
+#else
+#define GUEST_RACE_BEGIN()	((void)0)
+#define GUEST_RACE_END()	((void)0)
+#endif
+
+#endif
