@@ -3,11 +3,11 @@
  *
  * A slab is carved once and never given back, so an address that ever held a type holds
  * it for good.  Free objects are chained through their first word; debug builds fill the
- * rest with a pattern and check it on reuse.  Under AddressSanitizer nobody may touch a free
- * object, the gap after each, or the part of a variable-sized one that was not asked for.
+ * rest with a pattern and check it on reuse.  Sanitizer builds have no slabs.
  */
 #include "base/kmem.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -19,54 +19,53 @@
 #define POISON		0x6b
 #define OBJ_ALIGN	16
 
-#if defined(__SANITIZE_ADDRESS__)
-#define GAP		32	/* between objects */
-#define REST		64	/* freed objects of a type that wait before the oldest is used again */
-#else
-#define GAP		0
-#define REST		0
-#endif
-
 static _Atomic(struct kmem_cache *) all_caches;
 
-/* What an object may use, and how far apart they lie. */
-static size_t
-room(const struct kmem_cache *c)
+static void
+cache_register(struct kmem_cache *c)
 {
-	return round_up(max(c->size, sizeof(void *)), OBJ_ALIGN);
+	struct kmem_cache *head = atomic_load(&all_caches);
+
+	__atomic_store_n(&c->registered, true, __ATOMIC_RELAXED);
+	do {
+		c->next = head;
+	} while (!atomic_compare_exchange_weak(&all_caches, &head, c));
 }
 
+#if SANITIZE
+/*
+ * The sanitizers' own allocator knows who freed an object, and its threads do not meet at a mutex of ours,
+ * which would hide what races.  size is what was asked for.
+ */
+static void *
+cache_get(struct kmem_cache *c, size_t size)
+{
+	void *obj;
+
+	if (!__atomic_load_n(&c->registered, __ATOMIC_RELAXED)) {
+		mutex_lock(&c->mu);
+		if (!c->registered)
+			cache_register(c);
+		mutex_unlock(&c->mu);
+	}
+	__atomic_fetch_add(&c->live, 1, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&c->total, 1, __ATOMIC_RELAXED);
+	if (posix_memalign(&obj, OBJ_ALIGN, size) != 0)
+		return NULL;
+	return memset(obj, 0, size);
+}
+
+static void
+cache_put(struct kmem_cache *c, void *obj)
+{
+	__atomic_fetch_sub(&c->live, 1, __ATOMIC_RELAXED);
+	free(obj);
+}
+#else
 static size_t
 stride(const struct kmem_cache *c)
 {
-	return room(c) + GAP;
-}
-
-/* The chain runs through free objects, which are poisoned. */
-static void * NO_SANITIZE
-chain_next(void *const *obj)
-{
-	return *obj;
-}
-
-static void NO_SANITIZE
-chain_set(void **obj, void *next)
-{
-	*obj = next;
-}
-
-/* Newest first, as it is in the CPU's cache; AddressSanitizer wants the oldest. */
-static void
-chain_push(struct kmem_cache *c, void *obj)
-{
-	if (REST != 0 && c->free != NULL) {
-		chain_set(obj, NULL);
-		chain_set(c->free_tail, obj);
-	} else {
-		chain_set(obj, c->free);
-		c->free = obj;
-	}
-	c->free_tail = obj;
+	return round_up(max(c->size, sizeof(void *)), OBJ_ALIGN);
 }
 
 /* Makes room to carve one object; c->mu is held. */
@@ -79,38 +78,25 @@ slab_grow(struct kmem_cache *c)
 
 	if (err)
 		return err;
-	SANITIZE_POISON(slab, len);
 	c->bump = slab;
 	c->bump_end = c->bump + len;
 	return 0;
 }
 
-static void
-cache_register(struct kmem_cache *c)
-{
-	struct kmem_cache *head = atomic_load(&all_caches);
-
-	c->registered = true;
-	do {
-		c->next = head;
-	} while (!atomic_compare_exchange_weak(&all_caches, &head, c));
-}
-
-void *
-kmem_alloc(struct kmem_cache *c)
+static void *
+cache_get(struct kmem_cache *c, size_t unused)
 {
 	size_t size = stride(c);
 	void *obj = NULL;
 	bool fresh = false;
 
-	if (fault_here(FAULT_ALLOC))
-		return NULL;
+	(void)unused;
 	mutex_lock(&c->mu);
 	if (!c->registered)
 		cache_register(c);
-	if (c->free != NULL && c->total - c->live >= REST) {
+	if (c->free != NULL) {
 		obj = c->free;
-		c->free = chain_next(obj);
+		memcpy(&c->free, obj, sizeof(void *));
 	} else if ((size_t)(c->bump_end - c->bump) >= size || slab_grow(c) == 0) {
 		obj = c->bump;
 		c->bump += size;
@@ -120,35 +106,43 @@ kmem_alloc(struct kmem_cache *c)
 	if (obj != NULL)
 		c->live++;
 	mutex_unlock(&c->mu);
-	if (obj != NULL)
-		SANITIZE_UNPOISON(obj, c->size);
 	if (obj == NULL || fresh)
 		return obj;
 #ifndef NDEBUG
 	/* A write through a stale pointer shows here. */
-	for (size_t i = sizeof(void *); i < c->size; i++)
+	for (size_t i = sizeof(void *); i < size; i++)
 		BUG_ON(((unsigned char *)obj)[i] != POISON);
 #endif
-	memset(obj, 0, c->size);
+	memset(obj, 0, size);
 	return obj;
+}
+
+static void
+cache_put(struct kmem_cache *c, void *obj)
+{
+#ifndef NDEBUG
+	memset(obj, POISON, stride(c));
+#endif
+	mutex_lock(&c->mu);
+	BUG_ON(c->live == 0);
+	memcpy(obj, &c->free, sizeof(void *));
+	c->free = obj;
+	c->live--;
+	mutex_unlock(&c->mu);
+}
+#endif
+
+void *
+kmem_alloc(struct kmem_cache *c)
+{
+	return fault_here(FAULT_ALLOC) ? NULL : cache_get(c, c->size);
 }
 
 void
 kmem_free(struct kmem_cache *c, void *obj)
 {
-	if (obj == NULL)
-		return;
-#ifndef NDEBUG
-	*(volatile char *)obj = POISON;		/* AddressSanitizer sees a second free here */
-	SANITIZE_UNPOISON(obj, c->size);
-	memset(obj, POISON, c->size);
-	SANITIZE_POISON(obj, room(c));
-#endif
-	mutex_lock(&c->mu);
-	BUG_ON(c->live == 0);
-	chain_push(c, obj);
-	c->live--;
-	mutex_unlock(&c->mu);
+	if (obj != NULL)
+		cache_put(c, obj);
 }
 
 void
@@ -188,13 +182,6 @@ cache_for(size_t total)
 	return &mem_caches[shift - MEM_MIN_SHIFT];
 }
 
-/* What is really there for total bytes, header included. */
-static size_t
-extent(size_t total)
-{
-	return total <= 1ULL << MEM_MAX_SHIFT ? cache_for(total)->size : page_up(total);
-}
-
 void *
 mem_alloc(size_t size)
 {
@@ -204,7 +191,7 @@ mem_alloc(size_t size)
 	if (ckd_add(&total, size, sizeof *h))
 		return NULL;
 	if (total <= 1ULL << MEM_MAX_SHIFT) {
-		h = kmem_alloc(cache_for(total));
+		h = fault_here(FAULT_ALLOC) ? NULL : cache_get(cache_for(total), total);
 	} else {
 		void *p;
 
@@ -218,7 +205,6 @@ mem_alloc(size_t size)
 		return NULL;
 	h->size = size;
 	h->check = MEM_CHECK(h);
-	SANITIZE_POISON((char *)(h + 1) + size, extent(total) - total);
 	return h + 1;
 }
 
@@ -234,12 +220,10 @@ mem_free(void *p)
 	BUG_ON(h->check != MEM_CHECK(h));
 	h->check = 0;
 	total = h->size + sizeof *h;
-	if (total <= 1ULL << MEM_MAX_SHIFT) {
+	if (total <= 1ULL << MEM_MAX_SHIFT)
 		kmem_free(cache_for(total), h);
-	} else {
-		SANITIZE_UNPOISON(h, page_up(total));
+	else
 		BUG_ON(host_munmap(h, page_up(total)) != 0);
-	}
 }
 
 void *

@@ -20,7 +20,7 @@ struct kmem_cache {
 	const char	*name;		/* [I] */
 	size_t		 size;		/* [I] of one object */
 	struct mutex	 mu;
-	void		*free, *free_tail; /* [m] chain of free objects */
+	void		*free;		/* [m] chain of free objects */
 	char		*bump, *bump_end; /* [m] the part of the last slab not yet used */
 	uint64_t	 live, total;	/* [m] objects handed out; objects ever carved */
 	bool		 registered;	/* [m] */

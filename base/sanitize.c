@@ -63,12 +63,22 @@ sanitize_status(int status)
 	return atomic_load(&reported) ? SANITIZE_STATUS : status;
 }
 
+/* The run time remembers the pid too, and would open its file again in another process. */
+void
+sanitize_new_process(void)
+{
+	__sanitizer_set_report_fd((void *)(uintptr_t)SANITIZE_FD);
+	if (ubsan_set_fd)
+		ubsan_set_fd((void *)(uintptr_t)(SANITIZE_FD + 1));
+}
+
 /* First of all: later the descriptor's number may be in use, or the file out of reach. */
 static void __attribute__((constructor))
 report_open(void)
 {
 	const char *path = getenv("VILLAGE_SANITIZER_LOG");
 	int fd = path ? open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666) : -1;
+	void *ubsan;
 
 	if (fd < 0)
 		fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, SANITIZE_FD);
@@ -76,19 +86,18 @@ report_open(void)
 		return;
 	if (fd != SANITIZE_FD && dup3(fd, SANITIZE_FD, O_CLOEXEC) == SANITIZE_FD)
 		(void)close(fd);
-	__sanitizer_set_report_fd((void *)(uintptr_t)SANITIZE_FD);
-#if defined(__SANITIZE_ADDRESS__)
-	/* UndefinedBehaviorSanitizer is a library with a run time of its own, which ours hides. */
-	void *ubsan = dlopen("libubsan.so.1", RTLD_LAZY | RTLD_NOLOAD);
-
-	if (ubsan == NULL)
-		return;
-	ubsan_set_fd = (void (*)(void *))dlsym(ubsan, "__sanitizer_set_report_fd");
-	ubsan_symbolize = (void (*)(void *, const char *, char *, size_t))dlsym(ubsan, "__sanitizer_symbolize_pc");
-	ubsan_notify = (void (*)(__sanitizer_sandbox_arguments *))dlsym(ubsan, "__sanitizer_sandbox_on_notify");
-	if (ubsan_set_fd)
-		ubsan_set_fd((void *)(uintptr_t)SANITIZE_FD);
-#endif
+	/* UBSan's first report makes the other run time close its descriptor. */
+	(void)dup3(SANITIZE_FD, SANITIZE_FD + 1, O_CLOEXEC);
+	/* UndefinedBehaviorSanitizer is a library with a run time of its own, which the other one hides. */
+	ubsan = dlopen("libubsan.so.1", RTLD_LAZY | RTLD_NOLOAD);
+	if (ubsan != NULL) {
+		ubsan_set_fd = (void (*)(void *))dlsym(ubsan, "__sanitizer_set_report_fd");
+		ubsan_symbolize = (void (*)(void *, const char *, char *, size_t))
+		    dlsym(ubsan, "__sanitizer_symbolize_pc");
+		ubsan_notify = (void (*)(__sanitizer_sandbox_arguments *))
+		    dlsym(ubsan, "__sanitizer_sandbox_on_notify");
+	}
+	sanitize_new_process();
 }
 
 void

@@ -20,16 +20,23 @@
 #endif
 
 #define SANITIZE_STATUS	99
-#define SANITIZE_FD	1000	/* the report's descriptor; stays open in the sentry and the gofer */
+#define SANITIZE_FD	1000	/* for reports, and the next one; both stay open in the sentry and the gofer */
 
 #if SANITIZE
 /* Before the root is emptied: reads what later reports need. */
 void sanitize_before_lockdown(void);
+/* In a process made without exec. */
+void sanitize_new_process(void);
 /* The status to end with: SANITIZE_STATUS once something was reported. */
 int sanitize_status(int status);
 #else
 static inline void
 sanitize_before_lockdown(void)
+{
+}
+
+static inline void
+sanitize_new_process(void)
 {
 }
 

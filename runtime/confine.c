@@ -150,7 +150,7 @@ place_fds(const struct confine *c, int *fds, int n, struct confine *at)
 	at->sync = n + 1;
 	if (SANITIZE)
 		(void)close_range((unsigned)n + 2, SANITIZE_FD - 1, 0);
-	(void)close_range(SANITIZE ? SANITIZE_FD + 1 : (unsigned)n + 2, ~0U, 0);
+	(void)close_range(SANITIZE ? SANITIZE_FD + 2 : (unsigned)n + 2, ~0U, 0);
 	free(parked);
 }
 
@@ -185,6 +185,7 @@ become(const struct confine *c, char **argv)
 	int argc = 0;
 
 	(void)env;
+	sanitize_new_process();
 	while (argv[argc])
 		argc++;
 	(void)prctl(PR_SET_NAME, argv[0], 0, 0, 0);

@@ -8,17 +8,6 @@
 #include "runtime/runtime.h"
 #include "sentry/main.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-/* The command line is a short process that frees nothing on its way out; sentry and gofer end by _exit. */
-const char *__asan_default_options(void);
-
-const char *
-__asan_default_options(void)
-{
-	return "detect_leaks=0";
-}
-#endif
-
 static bool
 called_as(const char *argv0, const char *name)
 {
