@@ -213,10 +213,12 @@ region_clone(struct mm *mm, const struct region *r)
 void
 region_link(struct region *r)
 {
-	if (r->mobj == NULL || !list_empty(&r->mobj_link))
+	if (r->mobj == NULL)
 		return;
+	/* A neighbour in the list may be another address space's, and change the link as well. */
 	mutex_lock(&r->mobj->mu);
-	list_push_back(&r->mobj->regions, &r->mobj_link);
+	if (list_empty(&r->mobj_link))
+		list_push_back(&r->mobj->regions, &r->mobj_link);
 	mutex_unlock(&r->mobj->mu);
 }
 
