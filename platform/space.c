@@ -82,11 +82,21 @@ space_alloc(struct space **out)
 
 /* ---- batches ------------------------------------------------------------- */
 
+/*
+ * The caller's guest thread may itself be waiting awake for its answer.  Unless a third core is
+ * free for the mapper, our spinning only keeps it from running.
+ */
+static bool
+may_spin(void)
+{
+	return ((unsigned)atomic_load_explicit(&plat.nrun, memory_order_relaxed) + 1) * 2 < plat.ncpu;
+}
+
 /* 0 when the stub has carried batch seq out; -ESRCH when it is gone or, before deadline_ns, never came to life. */
 static int
 batch_wait(struct space *s, uint32_t seq, uint64_t deadline_ns)
 {
-	unsigned spins = plat.ncpu > 1 ? SPIN_US * plat.spins_per_us : 0;
+	unsigned spins = may_spin() ? SPIN_US * plat.spins_per_us : 0;
 	int err = 0;
 
 	while (atomic_load_explicit(&s->res->seq, memory_order_acquire) != seq && spins-- > 0)
