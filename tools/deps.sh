@@ -2,7 +2,7 @@
 # Installs the Debian packages the build and its tests need, by name; nothing when all are there.
 set -eu
 packages="gcc make libc6-dev libseccomp-dev libcap-dev libjansson-dev check libsubunit-dev pkg-config
-debootstrap busybox-static musl-tools git python3"
+debootstrap busybox-static musl-tools git python3 podman shellcheck util-linux bsdutils procps"
 missing=""
 for p in $packages; do
 	dpkg-query -W -f '${Status}' "$p" 2>/dev/null | grep -q 'install ok installed' || missing="$missing $p"
