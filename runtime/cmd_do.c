@@ -274,7 +274,7 @@ cmd_do(int argc, char **argv)
 		{ 't', "tty", NULL, "a terminal inside (default when all three streams are one)", OPT_FLAG, &o.tty },
 		{ 'T', "no-tty", NULL, "no terminal inside", OPT_FLAG, &o.no_tty },
 		{ 0, "strace", NULL, "print every system call on stderr", OPT_FLAG, &o.strace },
-		{ 0, "strace-filter", "FAMILY", "only calls of this family", OPT_STR, &o.strace_filter },
+		{ 0, "strace-filter", "LIST", "only these calls or families (file, network, ...)", OPT_STR, &o.strace_filter },
 		{ 0, "report", NULL, "list at the end what was asked for and not provided", OPT_FLAG, &o.report },
 		{ 0, "platform", "NAME", "how guest code runs: systrap or ptrace", OPT_STR, &o.platform },
 		OPT_END

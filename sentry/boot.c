@@ -261,6 +261,8 @@ boot(struct bootspec *spec)
 	crash_boot();
 	signal(SIGPIPE, SIG_IGN);
 	init_kernel(spec);
+	if (spec->strace_filter != NULL && strace_filter_set(spec->strace_filter) != 0)
+		boot_fail("--strace-filter: neither a system call nor one of file desc memory network process signal time", 0);
 	err = pages_boot(BOOT_FD_MEMFILE, spec->memfile_size);
 	if (err)
 		boot_fail("cannot map the memory file", err);

@@ -77,7 +77,7 @@ strace_enter(struct task *t)
 	const struct syscall_desc *d = syscall_name(nr) ? &syscall_table[nr] : NULL;
 	struct trace *tr = trace_get();
 
-	if (tr == NULL || d == NULL)
+	if (tr == NULL || d == NULL || !strace_wants(nr))
 		return;
 	sb_init(&tr->sb, tr->text, sizeof tr->text);
 	for (unsigned i = 0; i < d->nargs; i++) {
@@ -141,7 +141,7 @@ strace_exit(struct task *t)
 	struct strbuf sb;
 	size_t from = 0;
 
-	if (tr == NULL)
+	if (tr == NULL || !strace_wants(nr))
 		return;
 	sb_init(&sb, tr->line, sizeof tr->line);
 	begin_line(&sb, t);

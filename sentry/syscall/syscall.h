@@ -69,6 +69,9 @@ void syscalls_print(int fd, bool json);		/* `village syscalls` */
 void report_missing(struct task *t, const char *fmt, ...) PRINTF(2, 3);
 void report_print(void);			/* at the end of the run */
 
+/* Which calls are printed: names and families, separated by commas (strace_filter.c). At boot; -EINVAL. */
+int strace_filter_set(const char *text) MUST_CHECK;
+bool strace_wants(int64_t nr);
 /* strace.c */
 void strace_enter(struct task *t);
 void strace_exit(struct task *t);
