@@ -39,7 +39,7 @@ OBJS := $(call objs,$(DIRS))
 # All but main(): what unit tests and fuzz targets link with.
 LIBOBJS = $(filter-out $(O)/runtime/main.o,$(OBJS))
 
-.PHONY: all deps demo check check-unit check-guest check-oci check-programs bench ltp lint fuzz docs clean
+.PHONY: all deps demo check check-unit check-guest check-oci check-programs check-fault check-stress bench ltp lint fuzz docs clean
 all: $(O)/village
 	@if [ $(MODE) = release ]; then ln -f $< build/village; fi
 
@@ -90,11 +90,18 @@ ltp: all
 	@tools/ltp.sh $(O)/village "$(LTP)" "$(FILTER)"
 bench: all
 	@tests/bench/run.sh $(O)/village
+check-fault: all
+	@tests/fault/run.sh $(O)/village
+STRESS_SECONDS ?= 25
+check-stress: all
+	@tests/stress/run.sh -s $(STRESS_SECONDS) $(O)/village
 # Needs clang. FUZZ_SECONDS=N: how long each target runs.
 fuzz:
 	@$(MAKE) --no-print-directory MODE=asan CC=clang O=build/fuzz \
 		CFLAGS_asan="-O1 -fsanitize=address,undefined,fuzzer-no-link" build/fuzz/libvillage.a
 	@tools/fuzz.sh build/fuzz
+
+-include tests/fuzz/fuzz.mk
 
 # ---- reading and making -----------------------------------------------------
 lint:

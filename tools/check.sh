@@ -39,8 +39,11 @@ make --no-print-directory -j"$jobs" MODE=release all || { echo "0 passed, 1 fail
 
 suite lint make --no-print-directory lint
 suite unit make --no-print-directory -j"$jobs" MODE=dev check-unit
+suite fuzz make --no-print-directory -j"$jobs" MODE=dev check-fuzz RUNS=2000
+suite fault make --no-print-directory MODE=dev check-fault
 suite guest make --no-print-directory MODE=dev check-guest
 suite oci make --no-print-directory MODE=dev check-oci
+suite stress make --no-print-directory MODE=dev check-stress STRESS_SECONDS=10
 suite programs make --no-print-directory MODE=release check-programs
 
 echo "$passed passed, $failed failed"

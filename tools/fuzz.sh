@@ -8,7 +8,8 @@ passed=0 failed=0
 for src in tests/fuzz/fuzz_*.c; do
 	name=$(basename "$src" .c)
 	prog=$dir/$name
-	mkdir -p "$dir/corpus/$name"
+	seeds=tests/fuzz/seeds/$name
+	mkdir -p "$dir/corpus/$name" "$seeds"
 	if ! clang -g -O1 -fsanitize=fuzzer,address,undefined -std=gnu11 -D_GNU_SOURCE -I. -pthread -o "$prog" "$src" \
 	    "$dir/libvillage.a" -ljansson -lseccomp -lcap; then
 		echo "FAIL $name: does not compile"
@@ -16,7 +17,7 @@ for src in tests/fuzz/fuzz_*.c; do
 		continue
 	fi
 	if "$prog" -max_total_time="${FUZZ_SECONDS:-10}" -rss_limit_mb=4096 -verbosity=0 \
-	    -artifact_prefix="$dir/corpus/$name-" "$dir/corpus/$name" >"$prog.log" 2>&1; then
+	    -artifact_prefix="$dir/corpus/$name-" "$dir/corpus/$name" "$seeds" >"$prog.log" 2>&1; then
 		passed=$((passed + 1))
 	else
 		echo "FAIL $name, see $prog.log"

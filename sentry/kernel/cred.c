@@ -41,6 +41,38 @@ compare_ids(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+/* Sifts v[i] down a heap of n. */
+static void
+sift_id(uint32_t *v, uint32_t i, uint32_t n)
+{
+	uint32_t x = v[i], kid;
+
+	while ((kid = 2 * i + 1) < n) {
+		if (kid + 1 < n && v[kid + 1] > v[kid])
+			kid++;
+		if (v[kid] <= x)
+			break;
+		v[i] = v[kid];
+		i = kid;
+	}
+	v[i] = x;
+}
+
+/* libc's qsort asks the host how much memory it has when there is much to sort; the filter kills for that. */
+static void
+sort_ids(uint32_t *v, uint32_t n)
+{
+	for (uint32_t i = n / 2; i-- > 0;)
+		sift_id(v, i, n);
+	for (uint32_t end = n; end-- > 1;) {
+		uint32_t top = v[0];
+
+		v[0] = v[end];
+		v[end] = top;
+		sift_id(v, 0, end);
+	}
+}
+
 int
 cred_set_groups(struct cred *c, const uint32_t *groups, uint32_t n)
 {
@@ -51,7 +83,7 @@ cred_set_groups(struct cred *c, const uint32_t *groups, uint32_t n)
 		if (copy == NULL)
 			return -ENOMEM;
 		memcpy(copy, groups, n * sizeof *copy);
-		qsort(copy, n, sizeof *copy, compare_ids);
+		sort_ids(copy, n);
 	}
 	mem_free(c->groups);
 	c->groups = copy;

@@ -643,15 +643,16 @@ void
 mount_print(struct task *t, struct strbuf *sb, bool mountinfo)
 {
 	AUTO_FREE char *buf = mem_alloc(PATH_LIMIT);
+	AUTO_PUT(fsinfo) fs = task_fs_get(t);	/* t may have exited */
 	struct mount *m;
 	struct path root;
 
-	if (buf == NULL)
+	if (buf == NULL || fs == NULL)
 		return;
-	mutex_lock(&t->fs->mu);
-	root = t->fs->root;
+	mutex_lock(&fs->mu);
+	root = fs->root;
 	path_get(&root);
-	mutex_unlock(&t->fs->mu);
+	mutex_unlock(&fs->mu);
 	rwlock_rdlock(&tree_lock);
 	for (m = t->mntns->root; m; m = tree_next_locked(m, t->mntns->root))
 		print_one_locked(m, &root, sb, mountinfo, buf);

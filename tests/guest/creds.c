@@ -29,6 +29,7 @@ int
 main(void)
 {
 	gid_t g[3] = { 30, 10, 20 };
+	static gid_t many[4096];
 
 	ids("start");
 	S(setgroups, 3, g);
@@ -37,6 +38,8 @@ main(void)
 	S(getgroups, 0, NULL);
 	S(getgroups, -1, g);
 	S(setgroups, 65537, g);
+	S(setgroups, 4096, many);
+	S(getgroups, 0, NULL);
 	S(setgroups, 1, BAD);
 	S(setgroups, 0, NULL);
 	groups();

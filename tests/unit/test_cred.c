@@ -45,6 +45,23 @@ START_TEST(groups_are_found)
 }
 END_TEST
 
+/* As many as there may be: nothing in the way needs the host. */
+START_TEST(many_groups_are_found)
+{
+	static uint32_t g[65536];
+
+	for (uint32_t i = 0; i < ARRAY_LEN(g); i++)
+		g[i] = (i * 40503u & 0xffff) * 2 + 100000;
+	start(5);
+	for (uint32_t count = 1; count <= ARRAY_LEN(g); count = count < 10 ? count + 1 : count * 2 - count % 3) {
+		ck_assert_int_eq(cred_set_groups(c, g, count), 0);
+		for (uint32_t i = 0; i < count; i++)
+			ck_assert(cred_in_group(c, g[i]) && !cred_in_group(c, g[i] + 1));
+	}
+	end();
+}
+END_TEST
+
 START_TEST(root_loses_capabilities_with_its_ids)
 {
 	start(0);
@@ -231,6 +248,7 @@ main(void)
 	int failed;
 
 	tcase_add_test(t, groups_are_found);
+	tcase_add_test(t, many_groups_are_found);
 	tcase_add_test(t, root_loses_capabilities_with_its_ids);
 	tcase_add_test(t, keepcaps_keeps_the_permitted);
 	tcase_add_test(t, seteuid_drops_and_regains);
