@@ -82,7 +82,8 @@ int64_t
 sys_sysinfo(struct task *t, gaddr_t info)
 {
 	struct sysinfo s;
-	uint64_t total = kernel.memory_limit ? kernel.memory_limit : pages_limit();
+	/* As /proc/meminfo has it. */
+	uint64_t total = kernel.memory_limit ? min(kernel.memory_limit, kernel.ram) : kernel.ram;
 	uint64_t used = pages_used();
 
 	memset(&s, 0, sizeof s);
