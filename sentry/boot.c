@@ -200,6 +200,78 @@ make_mounts(struct task *t, const struct bootspec *spec)
 	}
 }
 
+/* An empty read-only directory, or /dev/null, on top of what is there; nothing to do when nothing is. */
+static int
+mask_one(struct task *t, const char *name)
+{
+	static char type[] = "tmpfs", options[] = "size=4k,mode=0555";
+	struct spec_mount m = { .type = type, .source = type, .options = options, .flags = MS_RDONLY };
+	struct path at, null;
+	int err = path_walk(t, AT_FDCWD, name, WALK_FOLLOW, &at);
+
+	if (err)
+		return err == -ENOENT || err == -ENOTDIR ? 0 : err;
+	if (S_ISDIR(dentry_inode(at.dentry)->attr.mode)) {
+		path_put(&at);
+		m.dest = (char *)(uintptr_t)name;
+		return mount_one(t, &m);
+	}
+	err = path_walk(t, AT_FDCWD, "/dev/null", WALK_FOLLOW, &null);
+	if (!err) {
+		err = mount_bind(kernel.mntns, &null, &at, false);
+		path_put(&null);
+	}
+	path_put(&at);
+	return err;
+}
+
+/* What is there once more, on top of itself and read-only. */
+static int
+protect_one(struct task *t, const char *name)
+{
+	struct path at, again;
+	int err = path_walk(t, AT_FDCWD, name, WALK_FOLLOW, &at);
+
+	if (err)
+		return err == -ENOENT || err == -ENOTDIR ? 0 : err;
+	err = mount_bind(kernel.mntns, &at, &at, true);
+	if (!err)
+		err = path_walk(t, AT_FDCWD, name, WALK_FOLLOW, &again);
+	if (!err) {
+		err = mount_remount(&again, atomic_load(&again.mnt->flags) | MS_RDONLY);
+		path_put(&again);
+	}
+	path_put(&at);
+	return err;
+}
+
+static void
+each_path(struct task *t, char **names, int (*fn)(struct task *t, const char *name), const char *doing)
+{
+	char what[PATH_LIMIT + 64];
+	struct strbuf sb;
+
+	for (; names != NULL && *names != NULL; names++) {
+		int err = fn(t, *names);
+
+		if (err) {
+			sb_init(&sb, what, sizeof what);
+			sb_printf(&sb, "cannot %s %s", doing, *names);
+			boot_fail(what, err);
+		}
+	}
+}
+
+/* maskedPaths and readonlyPaths; of sysctls only the wish is known. */
+static void
+hide_paths(struct task *t, const struct bootspec *spec)
+{
+	each_path(t, spec->readonly_paths, protect_one, "make read-only");
+	each_path(t, spec->masked_paths, mask_one, "mask");
+	for (unsigned i = 0; i < spec->nsysctls; i++)
+		report_missing(t, "sysctl %s", spec->sysctls[i].key);
+}
+
 /* Remounts the root read-only once every mountpoint has been made. */
 static void
 seal_root(const struct bootspec *spec)
@@ -211,7 +283,6 @@ seal_root(const struct bootspec *spec)
 static void
 init_kernel(const struct bootspec *spec)
 {
-	
 	kernel.pids_limit = spec->pids_limit;
 	kernel.memory_limit = spec->memory_limit;
 	kernel.ncpus = (uint32_t)get_nprocs();
@@ -290,6 +361,7 @@ boot(struct bootspec *spec)
 	if (err)
 		boot_fail("cannot make the first process", err);
 	make_mounts(init, spec);
+	hide_paths(init, spec);
 	seal_root(spec);
 	err = control_init(BOOT_FD_CONTROL);
 	if (err)
