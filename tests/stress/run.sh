@@ -32,9 +32,9 @@ for platform in $platforms; do
 	"$base/reaper" $((seconds + 40)) "$1" "do" --platform "$platform" --rootfs "$base/root" -- \
 	    /bin/mix "$seconds" "$seed" >"$base/out" 2>"$base/err" </dev/null
 	status=$?
-	if [ $status = 0 ] && grep -q operations "$base/out" && ! grep -q "internal error" "$base/err"; then
+	if [ $status = 0 ] && grep -aq "operations:" "$base/out" && ! grep -q "internal error" "$base/err"; then
 		passed=$((passed + 1))
-		echo "pass $platform, seed $seed: $(grep operations "$base/out")"
+		echo "pass $platform, seed $seed: $(grep -a "operations:" "$base/out" | tail -n 1)"
 	else
 		failed=$((failed + 1))
 		echo "fail $platform, seed $seed: status $status"
