@@ -155,14 +155,16 @@ client_call(int conn, json_t *req, const int *fds, unsigned nfds, int seconds, j
 		    "cannot send to the sandbox");
 	buf = xcalloc(WIRE_MAX, 1);
 	n = wire_recv(conn, buf, WIRE_MAX, NULL, NULL);
-	if (n == -EAGAIN)
-		e = err_set(err, ETIMEDOUT, "the sandbox does not answer");
-	else if (n < 0)
-		e = err_set(err, (int)-n, "cannot receive from the sandbox");
-	else if (n == 0)
-		e = err_set(err, 0, "container not running");
-	else
+	if (n > 0) {
 		e = read_reply(buf, (size_t)n, reply, err);
+	} else if (n == 0 || n == -ECONNRESET) {
+		(void)err_set(err, 0, "container not running");
+		e = -ECONNRESET;
+	} else if (n == -EAGAIN) {
+		e = err_set(err, ETIMEDOUT, "the sandbox does not answer");
+	} else {
+		e = err_set(err, (int)-n, "cannot receive from the sandbox");
+	}
 	free(buf);
 	return e;
 }

@@ -15,7 +15,7 @@ int client_open(int control, struct err *err) MUST_CHECK;
 int client_open_at(int dir, struct err *err) MUST_CHECK;
 /*
  * Sends req (taken) and waits for the reply (the caller's, may be NULL).  An {"error"} becomes err, with
- * its exit status; no answer within `seconds` is -ETIMEDOUT.
+ * its exit status; no answer within `seconds` is -ETIMEDOUT, an end of the sandbox meanwhile -ECONNRESET.
  */
 int client_call(int conn, json_t *req, const int *fds, unsigned nfds, int seconds, json_t **reply,
     struct err *err) MUST_CHECK;

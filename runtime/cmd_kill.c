@@ -68,6 +68,9 @@ kill_container(struct state *s, int signo, bool all, struct err *err)
 		return is_deadly(signo) ? state_kill(s, err) : err_set(err, 0, "container not running");
 	}
 	e = send_signal(s, signo, all, err);
+	/* It ended over our request: as good as killed. */
+	if (e == -ECONNRESET)
+		e = 0;
 	/* A sandbox that no longer answers has no say in this one. */
 	if (e == -ETIMEDOUT && signo == SIGKILL)
 		e = state_kill(s, err);
