@@ -294,6 +294,7 @@ cmd_idle(int seconds, char **argv)
 	print_value("stubs PSS", (double)stubs, "KiB");
 	print_value("stub processes", nstubs, "");
 	print_value("command line PSS", (double)rest, "KiB");
+	print_value("PSS of everything", (double)(sentry + gofer + stubs + rest), "KiB");
 	procs_cpu(pids, n, &cpu0, &sw0);
 	sleep((unsigned int)seconds);
 	procs_cpu(pids, n, &cpu1, &sw1);
