@@ -17,13 +17,48 @@
 #define CONTROL_MAX	20480		/* as net.core.optmem_max */
 #define CMSG_STEP(n)	(((n) + 7) & ~7ULL)
 
+/* Files in flight; behind the last one lie their number and a link, for scm_fini. */
+struct flight {
+	struct file	*files[ABI_SCM_MAX_FD];
+	struct flight	*next;
+	uint32_t	 n;
+};
+
+struct file **
+scm_files_new(void)
+{
+	struct flight *f = mem_alloc(sizeof *f);
+
+	return f ? f->files : NULL;
+}
+
+/*
+ * The last reference to a socket in flight frees its queue and with it more files in flight, in chains as long as
+ * a guest likes: what comes up meanwhile waits for the outermost call, so that the stack does not grow with them.
+ */
 void
 scm_fini(struct scm *s)
 {
-	for (uint32_t i = 0; i < s->nfiles; i++)
-		file_put(s->files[i]);
-	mem_free(s->files);
+	static __thread struct flight *waiting;
+	static __thread bool draining;
+	struct flight *f = (struct flight *)(void *)s->files;
+
+	if (f) {
+		f->n = s->nfiles;
+		f->next = waiting;
+		waiting = f;
+	}
 	memset(s, 0, sizeof *s);
+	if (draining)
+		return;
+	draining = true;
+	while ((f = waiting) != NULL) {
+		waiting = f->next;
+		for (uint32_t i = 0; i < f->n; i++)
+			file_put(f->files[i]);
+		mem_free(f);
+	}
+	draining = false;
 }
 
 static int
@@ -36,7 +71,7 @@ take_rights(struct task *t, const uint8_t *data, uint64_t len, struct scm *s)
 	if (n > ABI_SCM_MAX_FD || s->nfiles + n > ABI_SCM_MAX_FD)
 		return -EINVAL;
 	if (s->files == NULL) {
-		s->files = mem_alloc(ABI_SCM_MAX_FD * sizeof *s->files);
+		s->files = scm_files_new();
 		if (s->files == NULL)
 			return -ENOMEM;
 	}

@@ -92,6 +92,8 @@ bool unix_listening(struct sock *sk);
 /* scm.c */
 int scm_from_guest(struct task *t, gaddr_t control, uint64_t len, struct scm *out) MUST_CHECK;
 void scm_fini(struct scm *s);
+/* Room for ABI_SCM_MAX_FD files: what scm.files must point to. */
+struct file **scm_files_new(void);
 /* Installs files and writes the messages to the guest's buffer; *len becomes what was used, MSG_CTRUNC goes to *flags. */
 int scm_to_guest(struct task *t, struct sock *sk, struct scm *s, gaddr_t control, uint64_t *len, uint32_t recv_flags, uint32_t *flags) MUST_CHECK;
 

@@ -233,7 +233,7 @@ give_scm(struct unix_msg *m, struct scm *out, bool peek)
 		m->scm.nfiles = 0;
 		return 0;
 	}
-	out->files = mem_alloc(m->scm.nfiles * sizeof *out->files);
+	out->files = scm_files_new();
 	if (out->files == NULL)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < m->scm.nfiles; i++)
