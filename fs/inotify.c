@@ -117,8 +117,9 @@ watch_free(struct watch *w)
 	obj_free(watch, w);
 }
 
-void
-fsnotify(struct inode *i, uint32_t mask, const char *name, uint32_t cookie)
+/* `orphan`: it comes from a child that has lost its name, of which IN_EXCL_UNLINK wants to hear nothing. */
+static void
+notify(struct inode *i, uint32_t mask, const char *name, uint32_t cookie, bool orphan)
 {
 	struct list gone = LIST_INIT(gone);
 	struct watch_list *wl = atomic_load_explicit(&i->watches, memory_order_acquire);
@@ -128,7 +129,7 @@ fsnotify(struct inode *i, uint32_t mask, const char *name, uint32_t cookie)
 		return;
 	mutex_lock(&all_mu);
 	list_for_each_safe(w, next, &wl->watches, on_inode) {
-		bool wanted = (w->mask & mask & IN_ALL_EVENTS) != 0;
+		bool wanted = (w->mask & mask & IN_ALL_EVENTS) && !(orphan && w->mask & IN_EXCL_UNLINK);
 
 		if (wanted) {
 			queue_event(w->owner, w->wd, mask, cookie, name);
@@ -148,6 +149,12 @@ fsnotify(struct inode *i, uint32_t mask, const char *name, uint32_t cookie)
 }
 
 void
+fsnotify(struct inode *i, uint32_t mask, const char *name, uint32_t cookie)
+{
+	notify(i, mask, name, cookie, false);
+}
+
+void
 fsnotify_dentry(struct dentry *d, uint32_t mask)
 {
 	struct inode *i = dentry_inode(d), *dir;
@@ -157,18 +164,17 @@ fsnotify_dentry(struct dentry *d, uint32_t mask)
 		return;
 	if (S_ISDIR(i->attr.mode))
 		mask |= IN_ISDIR;
-	fsnotify(i, mask, NULL, 0);
+	/* The parent hears of it first, as on Linux. */
 	parent = dentry_parent_get(d);
-	if (parent == NULL)
-		return;
-	dir = dentry_inode(parent);
-	if (dir != NULL && atomic_load(&dir->watches) != NULL && !dentry_unlinked(d)) {
+	dir = parent ? dentry_inode(parent) : NULL;
+	if (dir != NULL && atomic_load(&dir->watches) != NULL) {
 		char name[NAME_LIMIT + 1];
 
 		dentry_name(d, name, sizeof name);
-		fsnotify(dir, mask, name, 0);
+		notify(dir, mask, name, 0, dentry_unlinked(d));
 	}
 	dentry_put(parent);
+	fsnotify(i, mask, NULL, 0);
 }
 
 void

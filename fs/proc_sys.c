@@ -26,6 +26,7 @@ VALUE_ROW(ostype, "Linux")
 VALUE_ROW(osrelease, UTS_RELEASE)
 VALUE_ROW(osversion, UTS_VERSION)
 VALUE_ROW(pid_max, "4194304")
+VALUE_ROW(cpu_limit, "1023")
 VALUE_ROW(ngroups_max, "65536")
 VALUE_ROW(cap_last_cap, "40")
 VALUE_ROW(zero, "0")
@@ -47,9 +48,11 @@ VALUE_ROW(rtsig_max, "32")
 static void
 show_hostname(struct task *t, struct proc_inode *p, struct strbuf *sb)
 {
-	(void)p;
+	const char *domain;
+
 	mutex_lock(&t->uts->mu);
-	sb_printf(sb, "%s\n", strcmp(p->e->name, "hostname") == 0 ? t->uts->nodename : t->uts->domainname);
+	domain = t->uts->domainname[0] ? t->uts->domainname : "(none)";
+	sb_printf(sb, "%s\n", strcmp(p->e->name, "hostname") == 0 ? t->uts->nodename : domain);
 	mutex_unlock(&t->uts->mu);
 }
 
@@ -176,7 +179,7 @@ static const struct proc_entry thp_rows[] = { ROW("enabled", 0644, thp), ROW("hp
 static const struct proc_entry sys_mm_rows[] = { DIR("transparent_hugepage", thp_rows), END };
 static const struct proc_entry sys_kernel_rows[] = { DIR("mm", sys_mm_rows), END };
 static const struct proc_entry sys_cpu_rows[] = {
-	ROW("kernel_max", 0444, zero), ROW("online", 0444, cpu_range), ROW("possible", 0444, cpu_range),
+	ROW("kernel_max", 0444, cpu_limit), ROW("online", 0444, cpu_range), ROW("possible", 0444, cpu_range),
 	ROW("present", 0444, cpu_range), END,
 };
 static const struct proc_entry sys_node0_rows[] = { ROW("cpulist", 0444, cpu_range), END };

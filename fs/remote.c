@@ -463,6 +463,10 @@ remove_name(struct inode *dir, const char *name, struct inode *node, uint32_t fl
 	if (err)
 		return err;
 	remote_dir_changed(dir);
+	mutex_lock(&remote_of(node)->amu);
+	if (node->attr.nlink > 0)
+		node->attr.nlink--;
+	mutex_unlock(&remote_of(node)->amu);
 	atomic_store(&remote_of(node)->stale, true);
 	atomic_store(&remote_of(node)->removed, true);
 	return 0;

@@ -189,12 +189,14 @@ struct task {
 	/* accounting [a] */
 	_Atomic uint64_t utime_ns, stime_ns, nvcsw, nivcsw, minflt;
 	uint64_t	 start_ns;
-	uint64_t	 timer_slack_ns;
+	uint64_t	 timer_slack_ns, default_slack_ns;
 	uint64_t	 affinity[16];	/* [T] CPUs asked for; all zero: any */
 	bool		 no_thp, tsc_off;	/* [t] prctl: kept and shown */
 	int32_t		 exit_code;	/* wait status */
 	int32_t		 nice;		/* [a]-ish; of the task */
 	uint32_t	 sched_policy, sched_prio;
+	_Atomic uint16_t ioprio;		/* as ioprio_set(2) left it */
+	bool		 sched_reset;		/* SCHED_RESET_ON_FORK: children start as ordinary ones */
 	bool		 exiting;	/* [S] past the point of no return */
 	_Atomic bool	 exit_now;	/* [a] task_exit was called: task_run unwinds */
 	bool		 stopped;	/* [S] counted in process.nstopped */

@@ -166,10 +166,11 @@ copy_state(struct task *t, struct task *child, const struct clone_request *r)
 		child->altstack_flags = t->altstack_flags;
 	}
 	child->personality = t->personality;
-	child->timer_slack_ns = t->timer_slack_ns;
+	child->timer_slack_ns = child->default_slack_ns = t->timer_slack_ns;
 	child->nice = t->nice;
-	child->sched_policy = t->sched_policy;
-	child->sched_prio = t->sched_prio;
+	atomic_store(&child->ioprio, atomic_load(&t->ioprio));
+	child->sched_policy = t->sched_reset ? SCHED_NORMAL : t->sched_policy;
+	child->sched_prio = t->sched_reset ? 0 : t->sched_prio;
 	memcpy(child->affinity, t->affinity, sizeof child->affinity);
 	memcpy(child->comm, t->comm, sizeof child->comm);
 	return 0;

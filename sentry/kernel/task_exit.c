@@ -110,6 +110,17 @@ task_clear_tid(struct task *t)
 }
 
 static void
+note_size(struct process *p, struct mm *mm)
+{
+	uint64_t anon, file, shmem;
+
+	mm_rss(mm, &anon, &file, &shmem);
+	mutex_lock(&p->mu);
+	p->acct.maxrss = max(p->acct.maxrss, anon + file + shmem);
+	mutex_unlock(&p->mu);
+}
+
+static void
 release_memory(struct task *t)
 {
 	struct sighand *sh;
@@ -129,6 +140,9 @@ release_memory(struct task *t)
 	t->mm = NULL;
 	mutex_unlock(&t->alloc_mu);
 	if (mm) {
+		/* The size at the end stands for the largest. */
+		if (atomic_load(&mm->users) == 1)
+			note_size(t->process, mm);
 		atomic_fetch_sub(&mm->users, 1);
 		mm_put(mm);
 	}

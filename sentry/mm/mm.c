@@ -420,6 +420,9 @@ mm_populate(struct mm *mm, uint64_t addr, uint64_t len, bool write)
 			err = -EINVAL;
 			break;
 		}
+		/* The host reads only where reading is allowed. */
+		if (!(r->prot & PROT_READ) && (r->prot & PROT_WRITE))
+			c.advice = MADV_POPULATE_WRITE;
 		stop = min(r->end, end);
 		if (r->flags & REGION_ABSENT) {
 			err = populate_locked(mm, at, stop, UINT64_MAX, &done);

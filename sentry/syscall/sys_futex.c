@@ -123,7 +123,7 @@ sys_futex_waitv(struct task *t, gaddr_t waiters, uint32_t nr, uint32_t flags, ga
 	uint64_t deadline;
 	int err;
 
-	if (flags || nr == 0 || nr > FUTEX_WAITV_LIMIT)
+	if (flags || nr == 0 || nr > FUTEX_WAITV_LIMIT || gaddr_is_null(waiters))
 		return -EINVAL;
 	if (!gaddr_is_null(timeout) && clock != CLOCK_MONOTONIC && clock != CLOCK_REALTIME)
 		return -EINVAL;

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "abi/uts.h"
 #include "base/hostcall.h"
 #include "base/kmem.h"
 #include "sentry/kernel/task.h"
@@ -14,10 +15,7 @@
 #define UTS_LEN		65
 #define PERS_UNAME26	0x0020000
 
-/* What Village claims to be; /proc/version and the vDSO's note agree. */
-#define UTS_RELEASE	"6.1.0"
 #define UTS_RELEASE_26	"2.6.61"	/* to those who cannot bear more */
-#define UTS_VERSION	"#1 SMP PREEMPT_DYNAMIC Village"
 
 #define GRND_NONBLOCK	1
 #define GRND_RANDOM	2

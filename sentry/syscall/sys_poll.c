@@ -20,6 +20,8 @@
 #include "sentry/vfs/file.h"
 #include "sentry/vfs/poll.h"
 
+#define PERS_STICKY_TIMEOUTS	0x4000000	/* select(2) and its kin leave the timeout alone */
+
 static uint64_t
 now_ns(void)
 {
@@ -105,7 +107,7 @@ put_left_timespec(struct task *t, gaddr_t at, uint64_t deadline)
 {
 	struct abi_timespec ts;
 
-	if (gaddr_is_null(at) || deadline == NO_DEADLINE)
+	if (gaddr_is_null(at) || deadline == NO_DEADLINE || (t->personality & PERS_STICKY_TIMEOUTS))
 		return;
 	ts = abi_ns_timespec(time_left(deadline));
 	if (copy_out(t, at, &ts, sizeof ts) != 0)
@@ -324,7 +326,7 @@ sys_select(struct task *t, int32_t nfds, gaddr_t readfds, gaddr_t writefds, gadd
 		deadline = deadline_of(abi_timeval_ns(&tv));
 	}
 	n = do_select(t, nfds, readfds, writefds, exceptfds, deadline);
-	if (!gaddr_is_null(timeout) && deadline != NO_DEADLINE) {
+	if (!gaddr_is_null(timeout) && deadline != NO_DEADLINE && !(t->personality & PERS_STICKY_TIMEOUTS)) {
 		tv = abi_ns_timeval(time_left(deadline));
 		if (copy_out(t, timeout, &tv, sizeof tv) != 0 && n >= 0)
 			return n;

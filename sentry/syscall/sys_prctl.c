@@ -268,7 +268,7 @@ sys_prctl(struct task *t, int32_t option, uint64_t a2, uint64_t a3, uint64_t a4,
 	case PR_SET_TIMING:
 		return a2 == PR_TIMING_STATISTICAL ? 0 : -EINVAL;
 	case PR_SET_TIMERSLACK:
-		t->timer_slack_ns = a2 ? a2 : 50000;
+		t->timer_slack_ns = a2 ? a2 : t->default_slack_ns;
 		return 0;
 	case PR_GET_TIMERSLACK:
 		return (int64_t)min(t->timer_slack_ns, (uint64_t)INT32_MAX);
@@ -292,7 +292,12 @@ sys_prctl(struct task *t, int32_t option, uint64_t a2, uint64_t a3, uint64_t a4,
 	case PR_SET_MM:
 		return prctl_missing(t, option, task_capable(t, CAP_SYS_RESOURCE) ? -EINVAL : -EPERM);
 	case PR_GET_SPECULATION_CTRL:
+		if (a3 | a4 | a5)
+			return -EINVAL;
+		return prctl_missing(t, option, -ENODEV);
 	case PR_SET_SPECULATION_CTRL:
+		if (a4 | a5)
+			return -EINVAL;
 		return prctl_missing(t, option, -ENODEV);
 	default:
 		return prctl_missing(t, option, -EINVAL);
@@ -319,7 +324,7 @@ sys_arch_prctl(struct task *t, int32_t code, gaddr_t addr)
 	case ARCH_GET_CPUID:
 		return 1;
 	case ARCH_SET_CPUID:
-		return gaddr_is_null(addr) ? -ENODEV : 0;
+		return -ENODEV;
 	default:
 		/* Control-flow enforcement and AMX: libraries ask, and live with this. */
 		return -EINVAL;

@@ -23,6 +23,7 @@
 #define CPUS_MAX	1024
 
 #define ATTR_SIZE_LEAST	48
+#define KNOWN_SCHED_FLAGS	0x7full	/* SCHED_FLAG_ALL */
 
 /* <linux/sched/types.h> clashes with the C library. */
 struct abi_sched_attr {
@@ -74,9 +75,18 @@ is_realtime(int32_t policy)
 	return policy == SCHED_FIFO || policy == SCHED_RR;
 }
 
+/* The policy as sched_getscheduler(2) shows it. */
+static int32_t
+full_policy(struct task *o)
+{
+	return (int32_t)o->sched_policy | (o->sched_reset ? SCHED_RESET_ON_FORK : 0);
+}
+
 static int
 set_policy(struct task *t, struct task *o, int32_t policy, int32_t prio)
 {
+	bool reset = policy & SCHED_RESET_ON_FORK;
+
 	policy &= ~SCHED_RESET_ON_FORK;
 	if (policy != SCHED_NORMAL && policy != SCHED_BATCH && policy != SCHED_IDLE &&
 	    !is_realtime(policy))
@@ -91,6 +101,7 @@ set_policy(struct task *t, struct task *o, int32_t policy, int32_t prio)
 	mutex_lock(&kernel.tasks_mu);
 	o->sched_policy = (uint32_t)policy;
 	o->sched_prio = (uint32_t)prio;
+	o->sched_reset = reset;
 	mutex_unlock(&kernel.tasks_mu);
 	return 0;
 }
@@ -122,7 +133,7 @@ sys_sched_setparam(struct task *t, int32_t pid, gaddr_t param)
 	err = copy_in(t, &prio, param, sizeof prio);
 	if (!err)
 		err = get_target(t, pid, &o);
-	return err ? err : set_policy(t, o, (int32_t)o->sched_policy, prio);
+	return err ? err : set_policy(t, o, full_policy(o), prio);
 }
 
 int64_t
@@ -131,7 +142,7 @@ sys_sched_getscheduler(struct task *t, int32_t pid)
 	AUTO_PUT(task) o = NULL;
 	int err = get_target(t, pid, &o);
 
-	return err ? err : (int64_t)o->sched_policy;
+	return err ? err : full_policy(o);
 }
 
 int64_t
@@ -216,7 +227,12 @@ sys_sched_setattr(struct task *t, int32_t pid, gaddr_t attr, uint32_t flags)
 		report_missing(t, "sched_setattr with SCHED_DEADLINE");
 		return -EPERM;
 	}
+	if (a.sched_policy & SCHED_RESET_ON_FORK || (a.sched_flags & ~KNOWN_SCHED_FLAGS))
+		return -EINVAL;
+	if (a.sched_flags & SCHED_FLAG_RESET_ON_FORK)
+		a.sched_policy |= SCHED_RESET_ON_FORK;
 	err = set_policy(t, o, (int32_t)a.sched_policy, (int32_t)a.sched_priority);
+	a.sched_policy &= ~(uint32_t)SCHED_RESET_ON_FORK;
 	if (!err && !is_realtime((int32_t)a.sched_policy)) {
 		mutex_lock(&kernel.tasks_mu);
 		o->nice = clamp_nice(a.sched_nice);
@@ -238,6 +254,7 @@ sys_sched_getattr(struct task *t, int32_t pid, gaddr_t attr, uint32_t size, uint
 	if (err)
 		return err;
 	a.sched_policy = o->sched_policy;
+	a.sched_flags = o->sched_reset ? SCHED_FLAG_RESET_ON_FORK : 0;
 	a.sched_nice = o->nice;
 	a.sched_priority = o->sched_prio;
 	a.sched_util_max = 1024;
@@ -390,29 +407,45 @@ sys_setpriority(struct task *t, int32_t which, int32_t who, int32_t niceval)
 	return err;
 }
 
+/* There is no I/O scheduler here to tell: a task's own value is kept, a group's or a user's is not. */
 int64_t
 sys_ioprio_set(struct task *t, int32_t which, int32_t who, int32_t ioprio)
 {
-	int cls = IOPRIO_PRIO_CLASS(ioprio);
+	AUTO_PUT(task) o = NULL;
+	int cls = ioprio >> IOPRIO_CLASS_SHIFT, level = ioprio & 7;
+	int err;
 
-	(void)who;
-	if (which < IOPRIO_WHO_PROCESS || which > IOPRIO_WHO_USER || cls > IOPRIO_CLASS_IDLE)
+	if (which < IOPRIO_WHO_PROCESS || which > IOPRIO_WHO_USER || ioprio < 0)
 		return -EINVAL;
 	if (cls == IOPRIO_CLASS_RT && !task_capable(t, CAP_SYS_ADMIN) &&
 	    !task_capable(t, CAP_SYS_NICE))
 		return -EPERM;
+	if (cls > IOPRIO_CLASS_IDLE || (cls == IOPRIO_CLASS_NONE && level) ||
+	    (ioprio & ((1 << IOPRIO_CLASS_SHIFT) - 1)) > 7)
+		return -EINVAL;
+	if (which != IOPRIO_WHO_PROCESS)
+		return 0;
+	err = who < 0 ? -ESRCH : get_target(t, who, &o);
+	if (err)
+		return err;
+	if (!may_schedule(t, o))
+		return -EPERM;
+	atomic_store(&o->ioprio, (uint16_t)ioprio);
 	return 0;
 }
 
 int64_t
 sys_ioprio_get(struct task *t, int32_t which, int32_t who)
 {
-	(void)t;
-	(void)who;
+	AUTO_PUT(task) o = NULL;
+	int err;
+
 	if (which < IOPRIO_WHO_PROCESS || which > IOPRIO_WHO_USER)
 		return -EINVAL;
-	/* Never set: there is no I/O scheduler here to ask. */
-	return IOPRIO_PRIO_VALUE(IOPRIO_CLASS_NONE, 0);
+	if (which != IOPRIO_WHO_PROCESS)
+		return 0;
+	err = who < 0 ? -ESRCH : get_target(t, who, &o);
+	return err ? err : atomic_load(&o->ioprio);
 }
 
 /* ---- limits ---------------------------------------------------------------- */

@@ -151,11 +151,15 @@ carve_locked(struct flock_list *l, const struct reclock *who, struct reclock **s
 	return any;
 }
 
-/* Adds r, joined with neighbours of the same owner and type. */
+/*
+ * Adds r, joined with neighbours of the same owner and type.  Locks of one owner stand together and in
+ * order, so F_GETLK names the lowest one in the way, as on Linux.
+ */
 static void
 insert_locked(struct flock_list *l, struct reclock *r)
 {
 	struct reclock *o, *next;
+	struct list *at;
 
 	list_for_each_safe(o, next, &l->locks, link) {
 		bool touches = (o->end == INT64_MAX || o->end + 1 >= r->start) &&
@@ -168,7 +172,15 @@ insert_locked(struct flock_list *l, struct reclock *r)
 		list_remove(&o->link);
 		obj_free(reclock, o);
 	}
-	list_push_back(&l->locks, &r->link);
+	at = l->locks.prev;
+	list_for_each(o, &l->locks, link) {
+		if (!same_owner(o, r))
+			continue;
+		at = o->start < r->start ? &o->link : o->link.prev;
+		if (o->start > r->start)
+			break;
+	}
+	list_insert_after(at, &r->link);
 }
 
 /* Does waiting for `by` close a circle that ends at `owner`? */

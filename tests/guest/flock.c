@@ -71,6 +71,12 @@ main(void)
 		P("inherited descriptor %s", lock(b, F_SETLK, F_WRLCK, 0, 1));
 		P("free part %s", lock(c, F_SETLK, F_WRLCK, 4, 1));
 	)));
+	/* of several locks in the way the lowest is named, whatever came first */
+	lock(b, F_SETLK, F_WRLCK, 300, 5);
+	lock(b, F_SETLK, F_RDLCK, 100, 5);
+	lock(b, F_SETLK, F_WRLCK, 200, 5);
+	P("child: %s", wst(CHILD(get(b, F_GETLK, F_WRLCK, 100, 300); get(b, F_GETLK, F_RDLCK, 100, 300))));
+	lock(b, F_SETLK, F_UNLCK, 100, 300);
 	P("unlock the middle: %s", lock(b, F_SETLK, F_UNLCK, 1, 1));
 	P("child: %s", wst(CHILD(get(b, F_GETLK, F_WRLCK, 0, 4); get(b, F_GETLK, F_WRLCK, 1, 3))));
 	/* closing any descriptor of the file drops all of the process's locks */

@@ -86,6 +86,23 @@ main(void)
 	P("child writes, parent reads: %s", wst(CHILD(write(p[1], "through", 7))));
 	S(read, p[0], buf, 16);
 	P("%s", txt(buf, 7));
+	/* many at once */
+	pid_t many[500];
+	int born = 0, ended = 0;
+
+	for (int i = 0; i < 500; i++) {
+		many[i] = fork();
+		if (many[i] == 0) {
+			pause();
+			_exit(1);
+		}
+		born += many[i] > 0;
+	}
+	for (int i = 0; i < 500; i++)
+		kill(many[i], SIGKILL);
+	for (int i = 0; i < 500; i++)
+		ended += waitpid(many[i], NULL, 0) == many[i];
+	P("%d born, %d ended", born, ended);
 	/* memory written by parent and child in turn */
 	char *m = malloc(1 << 20);
 	memset(m, 'p', 1 << 20);

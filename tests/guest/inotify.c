@@ -107,6 +107,27 @@ main(void)
 	S(inotify_rm_watch, in, wd);
 	drain("watch removed");
 	inotify_add_watch(in, ".", IN_CREATE);
+	/* the parent hears of a change first; of a file without a name only without IN_EXCL_UNLINK */
+	mkdir("g", 0700);
+	mkdir("h", 0700);
+	put("g/a", "");
+	put("h/a", "");
+	wd = inotify_add_watch(in, "g/a", IN_ATTRIB);
+	inotify_add_watch(in, "g", IN_ATTRIB | IN_MODIFY);
+	inotify_add_watch(in, "h", IN_MODIFY | IN_EXCL_UNLINK);
+	drain("made");
+	chmod("g/a", 0600);
+	drain("changed");
+	inotify_rm_watch(in, wd);
+	fd = open("g/a", O_RDWR);
+	unlink("g/a");
+	drain("unlinked");
+	write(fd, "x", 1);
+	drain("written without a name");
+	fd = open("h/a", O_RDWR);
+	unlink("h/a");
+	write(fd, "x", 1);
+	drain("the same, not wanted");
 	pid_t pid = START(nap(20); put("from-child", ""));
 	S(poll, &pf, 1, 5000);
 	drain("from another process");

@@ -97,5 +97,7 @@ main(void)
 	/* calls that read and write through mappings of the same file */
 	S(pwrite64, fd, a, 5, 5);
 	P("%s", txt(a, 10));
+	/* what may only be written can be locked */
+	OK(mlock, map(4096, PROT_WRITE, MAP_SHARED, fd, 0), 4096);
 	return 0;
 }

@@ -49,6 +49,14 @@ main(void)
 	S(personality, ADDR_NO_RANDOMIZE);
 	S(personality, 0xffffffff);
 	P("child: %s", wst(CHILD(S(personality, 0xffffffff))));
+	S(prctl, PR_SET_TIMERSLACK, 7000);
+	P("a child's slack is its default: %s", wst(CHILD(
+		S(prctl, PR_GET_TIMERSLACK);
+		S(prctl, PR_SET_TIMERSLACK, 9);
+		S(prctl, PR_SET_TIMERSLACK, 0);
+		S(prctl, PR_GET_TIMERSLACK);
+	)));
+	S(prctl, PR_GET_SPECULATION_CTRL, 0, 1, 0, 0);
 	S(personality, 0);
 	S(personality, PER_LINUX32);
 	S(personality, 0);

@@ -70,5 +70,18 @@ main(void)
 		P("another's %s", res(Q(setpriority, PRIO_PROCESS, getppid(), 19)));
 	)));
 	S(setpriority, 9, 0, 0);
+	struct sched_param rt = { .sched_priority = 10 };
+	P("reset on fork: %s", wst(CHILD(
+		S(sched_setscheduler, 0, SCHED_FIFO | SCHED_RESET_ON_FORK, &rt);
+		P("%lx", (long)sched_getscheduler(0));
+		P("%s", wst(CHILD(S(sched_getscheduler, 0); sched_getparam(0, &rt); P("%d", rt.sched_priority))));
+	)));
+	P("ioprio: %s", wst(CHILD(
+		P("%s", res(Q(ioprio_set, 1, 0, 2 << 13 | 5)));
+		P("%s", res(Q(ioprio_get, 1, 0)));
+		P("inherited: %s", wst(CHILD(P("%s", res(Q(ioprio_get, 1, 0))))));
+		P("%s", res(Q(ioprio_set, 1, 0, 1)));
+		P("%s", res(Q(ioprio_set, 4, 0, 0)));
+	)));
 	return 0;
 }
