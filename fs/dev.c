@@ -177,7 +177,7 @@ memdev_open(const struct file_ops *ops, struct inode *i, uint32_t flags, struct 
 int
 dev_open(struct task *t, struct inode *i, uint32_t flags, struct file **out)
 {
-	if ((i->attr.mode & S_IFMT) != S_IFCHR)
+	if (i->type != S_IFCHR)
 		return -ENXIO;
 	switch (i->attr.rdev) {
 	case DEV(1, 3):

@@ -162,7 +162,7 @@ fsnotify_dentry(struct dentry *d, uint32_t mask)
 
 	if (likely(atomic_load_explicit(&watch_count, memory_order_relaxed) == 0) || i == NULL)
 		return;
-	if (S_ISDIR(i->attr.mode))
+	if (S_ISDIR(i->type))
 		mask |= IN_ISDIR;
 	/* The parent hears of it first, as on Linux. */
 	parent = dentry_parent_get(d);

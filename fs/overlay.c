@@ -64,6 +64,7 @@ node_over(struct task *t, struct overlay_super *s, struct inode *lower, struct o
 	}
 	inode_init(&o->node.inode, s->ts.ops, &s->ts.super, a.mode, s->ts.rank);
 	mutex_init(&o->node.amu, RANK_object);
+	o->node.inode.attr_mu = &o->node.amu;
 	list_init(&o->node.xattrs);
 	tmpfs_dir_init(&o->node);
 	o->node.inode.attr = a;
@@ -226,7 +227,7 @@ overlay_listxattr(struct task *t, struct inode *i, char *buf, size_t size)
 static int
 overlay_open(struct task *t, struct inode *i, uint32_t flags, struct file **out)
 {
-	if (S_ISDIR(i->attr.mode))
+	if (S_ISDIR(i->type))
 		return overlay_dir_open(t, i, flags, out);
 	return overlay_file_open(t, i, flags, out);
 }

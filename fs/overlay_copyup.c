@@ -196,7 +196,7 @@ overlay_file_open(struct task *t, struct inode *i, uint32_t flags, struct file *
 	struct file *lower;
 	int err;
 
-	if (!S_ISREG(i->attr.mode))
+	if (!S_ISREG(i->type))
 		return -ENXIO;
 	if ((flags & O_ACCMODE) != O_RDONLY) {
 		err = overlay_copy_up(t, i, UINT64_MAX);

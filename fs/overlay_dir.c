@@ -77,7 +77,7 @@ static void
 link_dropped(struct inode *node)
 {
 	/* A directory's were taken when it ended. */
-	uint32_t left = S_ISDIR(node->attr.mode) ? 0 : tmpfs_add_links(node, -1);
+	uint32_t left = S_ISDIR(node->type) ? 0 : tmpfs_add_links(node, -1);
 
 	tmpfs_touch(node, false);
 	if (left == 0)
@@ -107,7 +107,7 @@ overlay_lookup(struct task *t, struct inode *dir, const char *name, struct inode
 	struct inode *lower;
 	int err;
 
-	if (!S_ISDIR(dir->attr.mode))
+	if (!S_ISDIR(dir->type))
 		return -ENOTDIR;
 	e = tmpfs_find(tmpfs_of(dir), name);
 	if (e != NULL) {
@@ -158,7 +158,7 @@ overlay_link(struct task *t, struct inode *dir, const char *name, struct inode *
 	int err;
 
 	(void)t;
-	if (S_ISDIR(node->attr.mode))
+	if (S_ISDIR(node->type))
 		return -EPERM;
 	if (dir->attr.nlink == 0 || (node->attr.nlink == 0 && !n->linkable))
 		return -ENOENT;
@@ -249,7 +249,7 @@ merged_list(struct task *t, struct inode *dir, struct dirlist **out)
 
 		if (e->inode != NULL)
 			err = dirlist_add(m.list, e->name, e->len, e->inode->attr.ino,
-			    (uint8_t)((e->inode->attr.mode & S_IFMT) >> 12));
+			    (uint8_t)(e->inode->type >> 12));
 	}
 	mutex_unlock(&o->node.amu);
 	if (!err && o->lower != NULL)
@@ -284,7 +284,7 @@ overlay_rmdir(struct task *t, struct inode *dir, const char *name, struct inode 
 {
 	int err;
 
-	if (!S_ISDIR(node->attr.mode))
+	if (!S_ISDIR(node->type))
 		return -ENOTDIR;
 	err = name_own(dir, name, node);
 	if (!err)
@@ -301,7 +301,7 @@ static int
 rename_exchange(struct inode *olddir, const char *oldname, struct inode *node, struct inode *newdir,
     const char *newname, struct inode *target)
 {
-	int moved = (S_ISDIR(node->attr.mode) ? 1 : 0) - (S_ISDIR(target->attr.mode) ? 1 : 0), err;
+	int moved = (S_ISDIR(node->type) ? 1 : 0) - (S_ISDIR(target->type) ? 1 : 0), err;
 
 	err = name_own(olddir, oldname, node);
 	if (!err)
@@ -323,7 +323,7 @@ int
 overlay_rename(struct task *t, struct inode *olddir, const char *oldname, struct inode *node,
     struct inode *newdir, const char *newname, struct inode *target, uint32_t flags)
 {
-	int subdir = S_ISDIR(node->attr.mode) ? 1 : 0, err;
+	int subdir = S_ISDIR(node->type) ? 1 : 0, err;
 
 	if (flags & ~(uint32_t)(RENAME_NOREPLACE | RENAME_EXCHANGE))
 		return -EINVAL;
@@ -337,7 +337,7 @@ overlay_rename(struct task *t, struct inode *olddir, const char *oldname, struct
 	err = name_own(olddir, oldname, node);
 	if (!err && target != NULL)
 		err = name_own(newdir, newname, target);
-	if (!err && target != NULL && S_ISDIR(target->attr.mode))
+	if (!err && target != NULL && S_ISDIR(target->type))
 		err = end_dir(t, target);
 	if (!err)
 		err = name_set(newdir, newname, node, false);

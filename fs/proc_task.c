@@ -126,11 +126,14 @@ stat_text(struct task *t, struct task *s, bool whole, struct strbuf *sb)
 	AUTO_PUT(mm) mm = task_mm_get(s);
 	struct snapshot n;
 	uint64_t anon = 0, file = 0, shmem = 0;
+	struct mm_sizes vm = { 0 };
 	bool open = proc_may_inspect(t, s) == 0;
 
 	take_snapshot(s, whole, &n);
-	if (mm != NULL)
+	if (mm != NULL) {
 		mm_rss(mm, &anon, &file, &shmem);
+		mm_sizes(mm, &vm);
+	}
 	sb_printf(sb, "%d (%s) %c %d %d %d %d %d 0 ", whole ? s->process->pid : s->tid, n.comm, n.state, n.ppid,
 	    n.pgrp, n.session, (int)n.tty, n.tty_pgrp);
 	sb_printf(sb, "%llu %llu %llu %llu %llu %llu %llu %llu ", (unsigned long long)n.acct.minflt,
@@ -139,7 +142,7 @@ stat_text(struct task *t, struct task *s, bool whole, struct strbuf *sb)
 	    (unsigned long long)ticks(n.acct.stime_ns), (unsigned long long)ticks(n.children.utime_ns),
 	    (unsigned long long)ticks(n.children.stime_ns));
 	sb_printf(sb, "%d %d %u 0 %llu %llu %llu %llu ", 20 + s->nice, s->nice, n.nthreads,
-	    (unsigned long long)n.start_ticks, (unsigned long long)(mm ? mm->total_vm : 0),
+	    (unsigned long long)n.start_ticks, (unsigned long long)vm.total,
 	    (unsigned long long)((anon + file + shmem) >> PAGE_SHIFT),
 	    (unsigned long long)process_rlimit(s->process, 5, NULL));
 	if (mm != NULL && open)
@@ -177,6 +180,7 @@ show_statm(struct task *t, struct proc_inode *p, struct strbuf *sb)
 {
 	AUTO_PUT(mm) mm = task_mm_get(p->task);
 	uint64_t anon, file, shmem;
+	struct mm_sizes vm;
 
 	(void)t;
 	if (mm == NULL) {
@@ -184,29 +188,32 @@ show_statm(struct task *t, struct proc_inode *p, struct strbuf *sb)
 		return;
 	}
 	mm_rss(mm, &anon, &file, &shmem);
-	sb_printf(sb, "%llu %llu %llu %llu 0 %llu 0\n", (unsigned long long)(mm->total_vm >> PAGE_SHIFT),
+	mm_sizes(mm, &vm);
+	sb_printf(sb, "%llu %llu %llu %llu 0 %llu 0\n", (unsigned long long)(vm.total >> PAGE_SHIFT),
 	    (unsigned long long)((anon + file + shmem) >> PAGE_SHIFT),
 	    (unsigned long long)((file + shmem) >> PAGE_SHIFT),
-	    (unsigned long long)((mm->end_code - mm->start_code + PAGE_SIZE - 1) >> PAGE_SHIFT),
-	    (unsigned long long)((mm->data_vm + mm->stack_vm) >> PAGE_SHIFT));
+	    (unsigned long long)((vm.code + PAGE_SIZE - 1) >> PAGE_SHIFT),
+	    (unsigned long long)((vm.data + vm.stack) >> PAGE_SHIFT));
 }
 
 static void
 status_memory(struct mm *mm, struct strbuf *sb)
 {
 	uint64_t anon, file, shmem, rss;
+	struct mm_sizes vm;
 
 	mm_rss(mm, &anon, &file, &shmem);
+	mm_sizes(mm, &vm);
 	rss = anon + file + shmem;
 	sb_printf(sb, "VmPeak:\t%8llu kB\nVmSize:\t%8llu kB\nVmLck:\t%8llu kB\nVmPin:\t%8u kB\nVmHWM:\t%8llu kB\n"
 	    "VmRSS:\t%8llu kB\nRssAnon:\t%8llu kB\nRssFile:\t%8llu kB\nRssShmem:\t%8llu kB\n",
-	    (unsigned long long)max(mm->peak_vm, mm->total_vm) >> 10, (unsigned long long)mm->total_vm >> 10,
-	    (unsigned long long)mm->locked_vm >> 10, 0, (unsigned long long)rss >> 10,
+	    (unsigned long long)max(vm.peak, vm.total) >> 10, (unsigned long long)vm.total >> 10,
+	    (unsigned long long)vm.locked >> 10, 0, (unsigned long long)rss >> 10,
 	    (unsigned long long)rss >> 10, (unsigned long long)anon >> 10,
 	    (unsigned long long)file >> 10, (unsigned long long)shmem >> 10);
 	sb_printf(sb, "VmData:\t%8llu kB\nVmStk:\t%8llu kB\nVmExe:\t%8llu kB\nVmLib:\t%8u kB\nVmPTE:\t%8u kB\nVmSwap:\t%8u kB\n",
-	    (unsigned long long)mm->data_vm >> 10, (unsigned long long)mm->stack_vm >> 10,
-	    (unsigned long long)(mm->end_code - mm->start_code) >> 10, 0, 0, 0);
+	    (unsigned long long)vm.data >> 10, (unsigned long long)vm.stack >> 10,
+	    (unsigned long long)vm.code >> 10, 0, 0, 0);
 }
 
 static void

@@ -112,6 +112,7 @@ proc_inode_free(struct inode *i)
 static void
 refresh_owner(struct proc_inode *p)
 {
+	uint32_t uid = 0, gid = 0;
 	struct cred *c;
 	struct mm *mm;
 
@@ -119,11 +120,14 @@ refresh_owner(struct proc_inode *p)
 		return;
 	mm = task_mm_get(p->task);
 	if (mm == NULL || atomic_load(&mm->dumpable) == 1 || p->e->mode == (S_IFDIR | 0555)) {
-		p->inode.attr.uid = c->euid;
-		p->inode.attr.gid = c->egid;
-	} else {
-		p->inode.attr.uid = p->inode.attr.gid = 0;
+		uid = c->euid;
+		gid = c->egid;
 	}
+	/* A look-up holds the directory's. */
+	mutex_lock_nested(&p->inode.mu);
+	p->inode.attr.uid = uid;
+	p->inode.attr.gid = gid;
+	mutex_unlock(&p->inode.mu);
 	mm_put(mm);
 	cred_put(c);
 }

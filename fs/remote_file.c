@@ -415,9 +415,9 @@ remote_open(struct task *t, struct inode *i, uint32_t flags, struct file **out)
 	struct hostfile *h = NULL;
 	int err;
 
-	if (S_ISDIR(i->attr.mode))
+	if (S_ISDIR(i->type))
 		return remote_dir_open(t, i, flags, out);
-	if (!S_ISREG(i->attr.mode))
+	if (!S_ISREG(i->type))
 		return -ENXIO;
 	if (write && remote_super_of(i)->readonly)
 		return -EROFS;

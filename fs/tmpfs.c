@@ -184,6 +184,7 @@ tmpfs_node_new(struct tmpfs_super *s, uint32_t mode, uint64_t rdev, const char *
 	}
 	inode_init(&n->inode, s->ops, &s->super, mode, s->rank);
 	mutex_init(&n->amu, RANK_object);
+	n->inode.attr_mu = &n->amu;
 	list_init(&n->xattrs);
 	n->counted = true;
 	n->inode.attr.ino = atomic_fetch_add(&s->next_ino, 1);
@@ -360,7 +361,7 @@ tmpfs_xattr_allowed(const struct inode *i, const char *name)
 			continue;
 		if (name[len] == '\0')
 			return -EINVAL;
-		return n > 0 || S_ISREG(i->attr.mode) || S_ISDIR(i->attr.mode) ? 0 : -EPERM;
+		return n > 0 || S_ISREG(i->type) || S_ISDIR(i->type) ? 0 : -EPERM;
 	}
 	return -EOPNOTSUPP;
 }

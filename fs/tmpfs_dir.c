@@ -171,7 +171,7 @@ tmpfs_dir_drop(struct tmpfs_node *dir)
 		struct inode *i = e->inode;
 
 		tree_remove(&work, n);
-		if (i != NULL && S_ISDIR(i->attr.mode) && ref_count(&i->ref) == 1)
+		if (i != NULL && S_ISDIR(i->type) && ref_count(&i->ref) == 1)
 			move_entries(tmpfs_of(i), &work);
 		mem_free(e->name);
 		obj_free(tmpfs_entry, e);
@@ -207,7 +207,7 @@ tmpfs_lookup(struct task *t, struct inode *dir, const char *name, struct inode *
 	struct tmpfs_entry *e;
 
 	(void)t;
-	if (!S_ISDIR(dir->attr.mode))
+	if (!S_ISDIR(dir->type))
 		return -ENOTDIR;
 	e = tmpfs_find(tmpfs_of(dir), name);
 	if (e == NULL || e->inode == NULL)
@@ -280,7 +280,7 @@ tmpfs_link(struct task *t, struct inode *dir, const char *name, struct inode *no
 	int err;
 
 	(void)t;
-	if (S_ISDIR(node->attr.mode))
+	if (S_ISDIR(node->type))
 		return -EPERM;
 	if (is_removed(dir) || (node->attr.nlink == 0 && !n->linkable))
 		return -ENOENT;
@@ -318,7 +318,7 @@ tmpfs_rmdir(struct task *t, struct inode *dir, const char *name, struct inode *n
 	(void)t;
 	if (e == NULL || e->inode != node)
 		return -ENOENT;
-	if (!S_ISDIR(node->attr.mode))
+	if (!S_ISDIR(node->type))
 		return -ENOTDIR;
 	err = tmpfs_dir_kill(tmpfs_of(node));
 	if (err)
@@ -332,7 +332,7 @@ static void
 exchange(struct inode *olddir, struct tmpfs_entry *from, struct inode *newdir, struct tmpfs_entry *to)
 {
 	struct inode *a = from->inode, *b = to->inode;
-	int moved = (S_ISDIR(a->attr.mode) ? 1 : 0) - (S_ISDIR(b->attr.mode) ? 1 : 0);
+	int moved = (S_ISDIR(a->type) ? 1 : 0) - (S_ISDIR(b->type) ? 1 : 0);
 
 	from->inode = b;
 	to->inode = a;
@@ -349,7 +349,7 @@ tmpfs_rename(struct task *t, struct inode *olddir, const char *oldname, struct i
 {
 	struct tmpfs_node *od = tmpfs_of(olddir), *nd = tmpfs_of(newdir), *white = NULL;
 	struct tmpfs_entry *from = tmpfs_find(od, oldname), *to = tmpfs_find(nd, newname);
-	int subdir = S_ISDIR(node->attr.mode) ? 1 : 0, err = 0;
+	int subdir = S_ISDIR(node->type) ? 1 : 0, err = 0;
 
 	if (from == NULL || from->inode != node || is_removed(newdir))
 		return -ENOENT;
@@ -367,7 +367,7 @@ tmpfs_rename(struct task *t, struct inode *olddir, const char *oldname, struct i
 		err = tmpfs_make(t, olddir, S_IFCHR, 0, NULL, &white);
 	if (!err && to == NULL)
 		err = tmpfs_enter(nd, newname, node);
-	else if (!err && S_ISDIR(target->attr.mode))
+	else if (!err && S_ISDIR(target->type))
 		err = tmpfs_dir_kill(tmpfs_of(target));
 	if (err) {
 		if (white != NULL)
@@ -376,7 +376,7 @@ tmpfs_rename(struct task *t, struct inode *olddir, const char *oldname, struct i
 	}
 	if (to != NULL) {
 		inode_put(tmpfs_repoint(nd, to, node));
-		if (!S_ISDIR(target->attr.mode))
+		if (!S_ISDIR(target->type))
 			tmpfs_add_links(target, -1);
 		tmpfs_touch(target, false);
 	}
@@ -415,7 +415,7 @@ collect(struct tmpfs_node *dir, uint64_t pos, struct dir_batch *b)
 		if (e->inode == NULL)
 			continue;
 		b->e[b->n].ino = e->inode->attr.ino;
-		b->e[b->n].dtype = (uint8_t)((e->inode->attr.mode & S_IFMT) >> 12);
+		b->e[b->n].dtype = (uint8_t)(e->inode->type >> 12);
 		b->e[b->n].pos = e->pos;
 		b->e[b->n].len = e->len;
 		memcpy(b->e[b->n].name, e->name, min((size_t)e->len, (size_t)NAME_LIMIT));
@@ -489,7 +489,7 @@ tmpfs_dir_open(struct task *t, struct inode *i, uint32_t flags, struct file **ou
 static int
 tmpfs_open(struct task *t, struct inode *i, uint32_t flags, struct file **out)
 {
-	return S_ISDIR(i->attr.mode) ? tmpfs_dir_open(t, i, flags, out) : tmpfs_file_open(t, i, flags, out);
+	return S_ISDIR(i->type) ? tmpfs_dir_open(t, i, flags, out) : tmpfs_file_open(t, i, flags, out);
 }
 
 const struct inode_ops tmpfs_inode_ops = {

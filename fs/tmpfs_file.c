@@ -138,7 +138,7 @@ tmpfs_file_open(struct task *t, struct inode *i, uint32_t flags, struct file **o
 	struct tmpfs_file *tf;
 
 	(void)t;
-	if (!S_ISREG(i->attr.mode))
+	if (!S_ISREG(i->type))
 		return -ENXIO;
 	tf = obj_new(tmpfs_file);
 	if (tf == NULL)

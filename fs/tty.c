@@ -613,8 +613,12 @@ slave_write(struct file *f, struct task *t, struct iobuf *src)
 	struct tty *tty = tty_of_file(f);
 	uint8_t buf[2048];
 	int64_t done = 0;
+	bool stop;
 
-	if (tty->termios.c_lflag & TOSTOP) {
+	mutex_lock(&tty->mu);
+	stop = tty->termios.c_lflag & TOSTOP;
+	mutex_unlock(&tty->mu);
+	if (stop) {
 		int err = job_control(tty, t, SIGTTOU);
 
 		if (err)

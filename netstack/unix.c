@@ -248,7 +248,7 @@ find_by_path(struct task *t, const char *name, int32_t type, struct unix_sock **
 		return err;
 	i = dentry_inode(p.dentry);
 	err = inode_permission(t, i, MAY_WRITE);
-	if (!err && (i->attr.mode & S_IFMT) != S_IFSOCK)
+	if (!err && i->type != S_IFSOCK)
 		err = -ECONNREFUSED;
 	if (!err) {
 		mutex_lock(&i->mu);

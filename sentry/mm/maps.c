@@ -194,6 +194,15 @@ mm_print_maps(struct mm *mm, struct strbuf *sb, bool smaps)
 }
 
 void
+mm_sizes(struct mm *mm, struct mm_sizes *out)
+{
+	mutex_lock(&mm->mu);
+	*out = (struct mm_sizes){ .total = mm->total_vm, .locked = mm->locked_vm, .data = mm->data_vm,
+		.stack = mm->stack_vm, .peak = mm->peak_vm, .code = mm->end_code - mm->start_code };
+	mutex_unlock(&mm->mu);
+}
+
+void
 mm_rss(struct mm *mm, uint64_t *anon, uint64_t *file, uint64_t *shmem)
 {
 	*anon = *file = *shmem = 0;

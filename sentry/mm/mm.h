@@ -158,6 +158,8 @@ struct region *mm_find_locked(struct mm *mm, uint64_t addr);
 /* /proc/PID/maps and smaps text. */
 void mm_print_maps(struct mm *mm, struct strbuf *sb, bool smaps);
 /* Resident bytes as the host counts them, best effort (statm, status): anonymous, file, shmem. */
+struct mm_sizes { uint64_t total, locked, data, stack, peak, code; };	/* bytes */
+void mm_sizes(struct mm *mm, struct mm_sizes *out);
 void mm_rss(struct mm *mm, uint64_t *anon, uint64_t *file, uint64_t *shmem);
 
 /* madvise(MADV_REMOVE), msync(MS_SYNC), mincore, mlock: what lies at or after addr, as a copy. */

@@ -260,7 +260,7 @@ ioctl_regular(struct task *t, struct file *f, uint32_t cmd, gaddr_t arg)
 	int64_t left;
 	int err;
 
-	if (cmd != FIONREAD || !S_ISREG(f->inode->attr.mode))
+	if (cmd != FIONREAD || !S_ISREG(f->inode->type))
 		return -ENOTTY;
 	err = f->inode->ops->getattr(t, f->inode, &a);
 	if (err)
@@ -292,7 +292,7 @@ sys_ioctl(struct task *t, int32_t fd, uint32_t cmd, gaddr_t arg)
 		if (err)
 			return err;
 		flag = cmd == FIONBIO ? O_NONBLOCK : O_ASYNC;
-		if (cmd == FIOASYNC && (S_ISREG(f->inode->attr.mode) || S_ISDIR(f->inode->attr.mode)) &&
+		if (cmd == FIOASYNC && (S_ISREG(f->inode->type) || S_ISDIR(f->inode->type)) &&
 		    !(f->flags & O_ASYNC) == (on != 0))
 			return -ENOTTY;
 		return set_status_flags(t, f, on ? f->flags | flag : f->flags & ~flag);

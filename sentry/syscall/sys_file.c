@@ -202,7 +202,7 @@ sys_ftruncate(struct task *t, int32_t fd, int64_t length)
 	err = fd_get(t, fd, &f);
 	if (err)
 		return err;
-	if (!S_ISREG(f->inode->attr.mode) || !(f->mode & FMODE_WRITE))
+	if (!S_ISREG(f->inode->type) || !(f->mode & FMODE_WRITE))
 		return -EINVAL;
 	err = size_limit(t, f->inode, (uint64_t)length);
 	if (!err)
@@ -229,9 +229,9 @@ sys_truncate(struct task *t, gaddr_t path, int64_t length)
 	if (err)
 		return err;
 	i = p.dentry->inode;
-	if (S_ISDIR(i->attr.mode))
+	if (S_ISDIR(i->type))
 		err = -EISDIR;
-	else if (!S_ISREG(i->attr.mode))
+	else if (!S_ISREG(i->type))
 		err = -EINVAL;
 	else
 		err = mnt_want_write(p.mnt);
@@ -272,11 +272,11 @@ sys_fallocate(struct task *t, int32_t fd, uint32_t mode, int64_t offset, int64_t
 		return -EOPNOTSUPP;
 	if (!(f->mode & FMODE_WRITE))
 		return -EBADF;
-	if (S_ISFIFO(f->inode->attr.mode))
+	if (S_ISFIFO(f->inode->type))
 		return -ESPIPE;
-	if (S_ISDIR(f->inode->attr.mode))
+	if (S_ISDIR(f->inode->type))
 		return -EISDIR;
-	if (!S_ISREG(f->inode->attr.mode))
+	if (!S_ISREG(f->inode->type))
 		return -ENODEV;
 	if (ckd_add(&end, offset, len))
 		return -EFBIG;
@@ -339,7 +339,7 @@ sys_sync_file_range(struct task *t, int32_t fd, int64_t offset, int64_t nbytes, 
 		return -EINVAL;
 	if (offset < 0 || nbytes < 0 || ckd_add(&end, offset, nbytes))
 		return -EINVAL;
-	if (!S_ISREG(f->inode->attr.mode) && !S_ISDIR(f->inode->attr.mode))
+	if (!S_ISREG(f->inode->type) && !S_ISDIR(f->inode->type))
 		return -ESPIPE;
 	return 0;
 }
@@ -353,7 +353,7 @@ sys_fadvise64(struct task *t, int32_t fd, int64_t offset, int64_t len, int32_t a
 	(void)offset;
 	if (err)
 		return err;
-	if (S_ISFIFO(f->inode->attr.mode))
+	if (S_ISFIFO(f->inode->type))
 		return -ESPIPE;
 	return len < 0 || advice < 0 || advice > 5 ? -EINVAL : 0;
 }
@@ -369,5 +369,5 @@ sys_readahead(struct task *t, int32_t fd, int64_t offset, uint64_t count)
 		return err;
 	if (!(f->mode & FMODE_READ))
 		return -EBADF;
-	return S_ISREG(f->inode->attr.mode) ? 0 : -EINVAL;
+	return S_ISREG(f->inode->type) ? 0 : -EINVAL;
 }

@@ -321,7 +321,7 @@ sys_readlinkat(struct task *t, int32_t dirfd, gaddr_t path, gaddr_t buf, int32_t
 	if (err)
 		return err;
 	i = p.dentry->inode;
-	if (!S_ISLNK(i->attr.mode))
+	if (!S_ISLNK(i->type))
 		n = name[0] == '\0' ? -ENOENT : -EINVAL;
 	else
 		n = i->ops->readlink(t, i, text, PATH_LIMIT);
@@ -379,7 +379,7 @@ sys_fchdir(struct task *t, int32_t fd)
 
 	if (err)
 		return err;
-	if (!S_ISDIR(f->inode->attr.mode))
+	if (!S_ISDIR(f->inode->type))
 		return -ENOTDIR;
 	err = inode_permission(t, f->inode, MAY_EXEC);
 	if (err)

@@ -170,11 +170,11 @@ do_access(struct task *t, int32_t dirfd, gaddr_t path, uint32_t mode, uint32_t f
 	if (err)
 		return err;
 	i = p.dentry->inode;
-	if ((mode & MAY_EXEC) && S_ISREG(i->attr.mode) && p.mnt && (p.mnt->flags & MS_NOEXEC))
+	if ((mode & MAY_EXEC) && S_ISREG(i->type) && p.mnt && (p.mnt->flags & MS_NOEXEC))
 		err = -EACCES;
 	else if (mode)
 		err = inode_permission_cred(t, use, i, mode);
-	if (!err && (mode & MAY_WRITE) && (S_ISREG(i->attr.mode) || S_ISDIR(i->attr.mode) || S_ISLNK(i->attr.mode)))
+	if (!err && (mode & MAY_WRITE) && (S_ISREG(i->type) || S_ISDIR(i->type) || S_ISLNK(i->type)))
 		err = mnt_want_write(p.mnt);
 	path_put(&p);
 	return err;
@@ -212,7 +212,7 @@ set_mode(struct task *t, const struct path *p, uint32_t mode)
 
 	if (err)
 		return err;
-	if (S_ISLNK(i->attr.mode))
+	if (S_ISLNK(i->type))
 		return -EOPNOTSUPP;
 	if (!inode_owner_or_capable(t, i))
 		return -EPERM;

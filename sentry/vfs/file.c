@@ -51,7 +51,7 @@ file_init(struct file *f, const struct file_ops *ops, struct inode *inode, uint3
 		f->mode |= FMODE_PREAD;
 	if (ops->pwrite != file_no_pwrite)
 		f->mode |= FMODE_PWRITE;
-	if (inode && S_ISDIR(inode->attr.mode))
+	if (inode && S_ISDIR(inode->type))
 		f->mode |= FMODE_DIR;
 	f->path = (struct path){ NULL, NULL };
 	f->inode = inode_get(inode);
@@ -246,9 +246,9 @@ write_limits(struct file *f, struct task *t, const struct rw *rw)
 	if (iob_left(rw->buf) == 0)
 		return 0;
 	if (f->flags & O_APPEND) {
-		mutex_lock(&f->inode->mu);
+		mutex_lock(f->inode->attr_mu);
 		pos = f->inode->attr.size;
-		mutex_unlock(&f->inode->mu);
+		mutex_unlock(f->inode->attr_mu);
 	} else if (rw->positional) {
 		pos = (uint64_t)rw->off;
 	} else {
@@ -276,7 +276,7 @@ file_write_flags(struct task *t, struct file *f, struct iobuf *src, bool positio
 {
 	struct rw rw = { .buf = src, .off = off, .write = true, .positional = positional,
 	    .nowait = rwf & ABI_RWF_NOWAIT };
-	bool hold = false, append = (rwf & ABI_RWF_APPEND) && S_ISREG(f->inode->attr.mode);
+	bool hold = false, append = (rwf & ABI_RWF_APPEND) && S_ISREG(f->inode->type);
 	int64_t n, pos = 0;
 
 	if (!(f->mode & FMODE_WRITE))
@@ -295,7 +295,7 @@ file_write_flags(struct task *t, struct file *f, struct iobuf *src, bool positio
 		rw.positional = true;
 		rw.off = (int64_t)a.size;
 	}
-	if (S_ISREG(f->inode->attr.mode)) {
+	if (S_ISREG(f->inode->type)) {
 		n = write_limits(f, t, &rw);
 		if (n)
 			return n;

@@ -31,6 +31,8 @@ inode_init(struct inode *i, const struct inode_ops *ops, struct super *s, uint32
 	i->ops = ops;
 	i->super = s;
 	mutex_init(&i->mu, rank);
+	i->attr_mu = &i->mu;
+	i->type = mode & S_IFMT;
 	i->attr.mode = mode;
 	i->attr.nlink = 1;
 	i->attr.blksize = PAGE_SIZE;
@@ -140,11 +142,11 @@ inode_accessed(struct inode *i)
 	struct iattr *a = &i->attr;
 
 	/* relatime: once after each change, and once a day. */
-	mutex_lock(&i->mu);
+	mutex_lock(i->attr_mu);
 	if (!ts_before(&a->mtime, &a->atime) || !ts_before(&a->ctime, &a->atime) ||
 	    now.sec - a->atime.sec >= 24 * 3600)
 		a->atime = now;
-	mutex_unlock(&i->mu);
+	mutex_unlock(i->attr_mu);
 }
 
 int

@@ -71,6 +71,8 @@ struct inode {
 	const struct inode_ops *ops;	/* [I] */
 	struct super	*super;		/* [I] borrowed: the mount keeps it; a pseudo-inode's is static */
 	struct mutex	 mu;		/* rank inode (overlay's lower ones: rank upper) */
+	struct mutex	*attr_mu;	/* [I] mu, or the filesystem's lock of sizes, times, counts; after mu */
+	uint32_t	 type;		/* [I] S_IFMT of attr.mode, which chmod may be changing */
 	struct iattr	 attr;		/* [m] what stat shows; filesystems keep it current (ops->getattr may refresh) */
 	struct mobj	*mobj;		/* [m] for mmap, made on demand; counted */
 	_Atomic(struct flock_list *) flocks;	/* flock.c */

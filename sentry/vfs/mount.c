@@ -169,11 +169,11 @@ mount_cross_up(struct path *p)
 static int
 type_check(const struct dentry *root, const struct dentry *at)
 {
-	bool is_dir = S_ISDIR(root->inode->attr.mode);
+	bool is_dir = S_ISDIR(root->inode->type);
 
 	if (dentry_unlinked(at))
 		return -ENOENT;
-	return is_dir == S_ISDIR(at->inode->attr.mode) ? 0 : -ENOTDIR;
+	return is_dir == S_ISDIR(at->inode->type) ? 0 : -ENOTDIR;
 }
 
 /* Puts m (whose reference is consumed) on top of what is at p. */

@@ -25,7 +25,7 @@ static _Atomic uint32_t next_cookie = 1;
 static bool
 is_dir(const struct inode *i)
 {
-	return S_ISDIR(i->attr.mode);
+	return S_ISDIR(i->type);
 }
 
 static int

@@ -155,7 +155,7 @@ dispatch(struct task *t, struct inode *i, uint32_t flags, struct file **out)
 {
 	uint32_t major;
 
-	switch (i->attr.mode & S_IFMT) {
+	switch (i->type) {
 	case S_IFCHR:
 		/* Slaves of a devpts: their own filesystem knows them. */
 		major = abi_dev_major(i->attr.rdev);
@@ -180,7 +180,7 @@ static int
 open_checked(struct task *t, const struct path *p, uint32_t flags, struct file **out)
 {
 	struct inode *i = p->dentry->inode;
-	bool counted = S_ISREG(i->attr.mode) && (may_of_flags(flags) & MAY_WRITE);
+	bool counted = S_ISREG(i->type) && (may_of_flags(flags) & MAY_WRITE);
 	struct file *f = NULL;
 	int err = 0;
 
@@ -188,7 +188,7 @@ open_checked(struct task *t, const struct path *p, uint32_t flags, struct file *
 		err = writers_get(i);
 	if (err)
 		return err;
-	if ((flags & O_TRUNC) && S_ISREG(i->attr.mode))
+	if ((flags & O_TRUNC) && S_ISREG(i->type))
 		err = truncate_on_open(t, i, p->dentry);
 	if (!err)
 		err = dispatch(t, i, flags & ~(uint32_t)(O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC), &f);
@@ -220,7 +220,7 @@ vfs_open(struct task *t, const struct path *p, uint32_t flags, struct file **out
 	int err;
 
 	if (flags & O_PATH) {
-		if ((flags & O_DIRECTORY) && !S_ISDIR(p->dentry->inode->attr.mode))
+		if ((flags & O_DIRECTORY) && !S_ISDIR(p->dentry->inode->type))
 			return -ENOTDIR;
 		return open_path_file(p, flags, out);
 	}
@@ -240,7 +240,7 @@ open_tmpfile(struct task *t, const struct path *dir, uint32_t flags, uint32_t mo
 	struct strbuf sb = STRBUF(name, sizeof name);
 	int err;
 
-	if (!S_ISDIR(d->attr.mode))
+	if (!S_ISDIR(d->type))
 		return -ENOTDIR;
 	err = mnt_want_write(dir->mnt);
 	if (!err)
@@ -320,7 +320,7 @@ open_last(struct task *t, struct creation *c, uint32_t flags, uint32_t mode, uin
 	p.mnt = mount_get(c->dir.mnt);
 	if (flags & O_EXCL) {
 		err = -EEXIST;
-	} else if (S_ISLNK(p.dentry->inode->attr.mode) && !(flags & O_NOFOLLOW)) {
+	} else if (S_ISLNK(p.dentry->inode->type) && !(flags & O_NOFOLLOW)) {
 		struct path to;
 
 		/* A magic link is the thing itself. */
@@ -401,9 +401,9 @@ vfs_open_exec(struct task *t, int32_t dirfd, const char *name, uint32_t walk, st
 	if (err)
 		return err;
 	i = p.dentry->inode;
-	if (S_ISLNK(i->attr.mode))
+	if (S_ISLNK(i->type))
 		err = -ELOOP;
-	else if (!S_ISREG(i->attr.mode) || (p.mnt && (p.mnt->flags & MS_NOEXEC)))
+	else if (!S_ISREG(i->type) || (p.mnt && (p.mnt->flags & MS_NOEXEC)))
 		err = -EACCES;
 	else
 		err = inode_permission(t, i, MAY_EXEC);

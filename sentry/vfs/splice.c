@@ -142,9 +142,9 @@ splice_copy_range(struct task *t, struct file *in, int64_t *off_in, struct file 
 
 	if (!(in->mode & FMODE_READ) || !(out->mode & FMODE_WRITE) || (out->flags & O_APPEND))
 		return -EBADF;
-	if (S_ISDIR(in->inode->attr.mode) || S_ISDIR(out->inode->attr.mode))
+	if (S_ISDIR(in->inode->type) || S_ISDIR(out->inode->type))
 		return -EISDIR;
-	if (!S_ISREG(in->inode->attr.mode) || !S_ISREG(out->inode->attr.mode))
+	if (!S_ISREG(in->inode->type) || !S_ISREG(out->inode->type))
 		return -EINVAL;
 	len = min(len, RW_LIMIT);
 	pos = end_pos(in, off_in);
