@@ -312,7 +312,8 @@ regions_merge(struct mm *mm, uint64_t start, uint64_t end)
 {
 	struct region *r = region_at_or_after(mm, start > 0 ? start - 1 : 0), *n;
 
-	while (r != NULL && r->start <= end && (n = region_next(r)) != NULL) {
+	/* Borders outside are none of the caller's: who split there may still need it. */
+	while (r != NULL && (n = region_next(r)) != NULL && n->start <= end) {
 		struct list dead;
 
 		if (!region_continues(r, n) || r->flags != n->flags) {

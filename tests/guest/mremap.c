@@ -59,6 +59,14 @@ main(void)
 	a = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 4096);
 	b = mremap(a, 4096, 8192, MREMAP_MAYMOVE);
 	P("file: %c%c", b[0], b[4096]);
+	/* the last page grows to right below the rest of the mapping */
+	munmap(area, 32 * 4096);
+	ftruncate(fd, 5 * 4096);
+	pwrite(fd, "3", 1, 3 * 4096);
+	pwrite(fd, "4", 1, 4 * 4096);
+	a = mmap(area + 8 * 4096, 4 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, fd, 0);
+	b = mremap(a + 3 * 4096, 4096, 8192, MREMAP_MAYMOVE | MREMAP_FIXED, area + 6 * 4096);
+	P("file, below itself: %c%c%c", b[0], b[4096], a[2 * 4096]);
 	/* MREMAP_DONTUNMAP leaves an empty mapping behind */
 	a = mmap(NULL, 4096, PROT_READ | PROT_WRITE, ANON, -1, 0);
 	strcpy(a, "moved");

@@ -27,7 +27,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MANY	200000u
+#define MANY	20000u
 
 static unsigned n;
 static const char *stopped = "its own limit";
@@ -113,7 +113,7 @@ eat_memory(int flags, size_t len, int touch)
 	int status = 0;
 
 	if (pid == 0) {
-		for (unsigned i = 0; i < 4096; i++) {
+		for (unsigned i = 0; i < 64; i++) {
 			char *p = mmap(NULL, len, PROT_READ | PROT_WRITE, flags | MAP_ANONYMOUS, -1, 0);
 
 			if (p == MAP_FAILED)
@@ -143,6 +143,8 @@ static void
 eat_fds(const char *kind)
 {
 	struct rlimit all = { 1 << 20, 1 << 20 };
+	static char block[4096];
+	const unsigned most = kind[0] == 'p' || kind[0] == 's' ? 2000 : MANY;
 	int sv[2], ep = epoll_create1(0);
 	char name[64];
 
@@ -160,13 +162,13 @@ eat_fds(const char *kind)
 			fd = pipe(sv);
 			if (fd == 0) {
 				fcntl(sv[1], F_SETFL, O_NONBLOCK);
-				while (write(sv[1], name, sizeof name) > 0)
+				while (write(sv[1], block, sizeof block) > 0)
 					continue;
 			}
 			break;
 		case 's':
 			fd = socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, sv);
-			while (fd == 0 && send(sv[0], name, sizeof name, MSG_NOSIGNAL) > 0)
+			while (fd == 0 && send(sv[0], block, sizeof block, MSG_NOSIGNAL) > 0)
 				continue;
 			break;
 		case 'e':
@@ -186,7 +188,7 @@ eat_fds(const char *kind)
 		default:
 			fd = open("/etc/data", O_RDONLY);
 		}
-		if (stop_at(fd < 0))
+		if (stop_at(fd < 0) || n >= most)
 			break;
 	}
 }

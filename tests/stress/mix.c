@@ -440,7 +440,8 @@ do_raw(void)
 			if (nr == SYS_kill || nr == SYS_tkill || nr == SYS_tgkill || nr == SYS_rt_sigqueueinfo ||
 			    nr == SYS_rt_tgsigqueueinfo || nr == SYS_pidfd_send_signal || nr == SYS_reboot ||
 			    nr == SYS_exit || nr == SYS_exit_group || nr == SYS_clone || nr == SYS_clone3 ||
-			    nr == SYS_vfork || nr == SYS_fork || nr == SYS_ptrace)
+			    nr == SYS_vfork || nr == SYS_fork || nr == SYS_ptrace ||
+			    nr == SYS_prlimit64)
 				continue;
 			IGNORE(syscall(nr, any_arg(buf), any_arg(buf), any_arg(buf), any_arg(buf), any_arg(buf), any_arg(buf)));
 			count(raw);
