@@ -4,6 +4,7 @@
 #   make demo       installs what is missing, builds, runs a program in the sandbox
 #   make check      builds and runs every test; ends with "N passed, M failed"
 #   make MODE=asan  the same in another mode: dev release asan tsan
+#   make check-asan check-tsan  unit tests and guest programs (systrap) in a sanitizer's build
 
 MODE ?= release
 O    := build/$(MODE)
@@ -39,7 +40,7 @@ OBJS := $(call objs,$(DIRS))
 # All but main(): what unit tests and fuzz targets link with.
 LIBOBJS = $(filter-out $(O)/runtime/main.o,$(OBJS))
 
-.PHONY: all deps demo check check-unit check-guest check-oci check-programs check-fault check-stress bench ltp lint fuzz docs clean
+.PHONY: all deps demo check check-unit check-guest check-asan check-tsan check-oci check-programs check-fault check-stress bench ltp lint fuzz docs clean
 all: $(O)/village
 	@if [ $(MODE) = release ]; then ln -f $< build/village; fi
 
@@ -81,6 +82,9 @@ check-unit: $(UNIT)
 	@tools/unit.sh $(UNIT)
 check-guest: all
 	@tests/guest/run.sh -j 2 $(O)/village $(O)/tests/guest
+# A report fails the program it came from; see base/sanitize.h.
+check-asan check-tsan:
+	@tools/sanitized.sh $(@:check-%=%)
 check-oci: all
 	@tests/oci/run.sh $(O)/village
 check-programs: all
