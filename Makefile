@@ -56,7 +56,7 @@ $(O)/%.o: %.c Makefile
 	@echo "  CC $<"
 	$(Q)$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
 
--include $(OBJS:.o=.d)
+-include $(OBJS:.o=.d) $(wildcard $(O)/tests/unit/*.d)
 
 # ---- what is needed, and a first run ----------------------------------------
 deps:

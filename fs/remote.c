@@ -164,7 +164,7 @@ drop_fid(uint32_t fid)
  * The inode of a node the gofer named; counted. Takes the fid, also on failure.  Without one (0) it is
  * known from the list of dir, by name.
  */
-static int
+int
 remote_inode_get(struct remote_super *s, uint32_t fid, const struct gofer_stat *st, struct inode *dir,
     const char *name, struct inode **out)
 {
@@ -220,6 +220,7 @@ remote_inode_free(struct inode *i)
 		tree_remove(&s->inodes, &r->node);
 	mutex_unlock(&s->tab_mu);
 	remote_fds_drop(r);
+	remote_ahead_drop(r);
 	remote_stats_drop(r);
 	dirlist_put(r->list);
 	mem_free(r->target);
@@ -311,15 +312,24 @@ remote_lookup(struct task *t, struct inode *dir, const char *name, struct inode 
 	struct gofer_step step;
 	int err;
 
-	(void)t;
 	if (!S_ISDIR(dir->attr.mode))
 		return -ENOTDIR;
+	switch (remote_ahead_take(remote_of(dir), name, out)) {
+	case REMOTE_FOUND:
+		return 0;
+	case REMOTE_MISSING:
+		return -ENOENT;
+	default:
+		break;
+	}
 	switch (remote_stats_find(remote_of(dir), name, &step.st)) {
 	case REMOTE_FOUND:
 		return remote_inode_get(s, 0, &step.st, dir, name, out);
 	case REMOTE_MISSING:
 		return -ENOENT;
 	default:
+		if (t != NULL && t->walk_rest != NULL && t->walk_rest[0] == '/' && s->readonly && !s->shared)
+			return remote_walk_ahead(dir, name, t->walk_rest, out);
 		err = walk_one(dir, name, 0, &step);
 		return err ? err : remote_inode_get(s, step.fid, &step.st, NULL, NULL, out);
 	}

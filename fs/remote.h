@@ -47,6 +47,7 @@ struct remote_inode {
 	struct inode	*parent;	/* [amu] counted: where name leads here, while there is no fid */
 	char		*name;		/* [I] */
 	struct dirstats	*stats;		/* remote_stats.c, under its lock */
+	struct remote_ahead *ahead;	/* [amu] the name below that will be asked for next, or NULL */
 	/* under hostfiles_mu */
 	struct hostfile	*ro, *rw;
 	uint32_t	 nopen;
@@ -86,6 +87,9 @@ remote_super_of(const struct inode *i)
 {
 	return container_of(i->super, struct remote_super, super);
 }
+/* The inode of what the gofer described; takes fid (0: it is known by its place, name in dir). *out counted. */
+int remote_inode_get(struct remote_super *s, uint32_t fid, const struct gofer_stat *st, struct inode *dir,
+    const char *name, struct inode **out) MUST_CHECK;
 /* Takes over what the gofer said about a node. No lock held. */
 void remote_attr_update(struct remote_inode *r, const struct gofer_stat *st);
 /* Makes i->attr current. No lock held. */
@@ -100,6 +104,13 @@ enum remote_known { REMOTE_UNKNOWN, REMOTE_FOUND, REMOTE_MISSING };
 void remote_stats_keep(struct remote_inode *r, struct dirlist *l, struct gofer_stat *stats);
 enum remote_known remote_stats_find(struct remote_inode *r, const char *name, struct gofer_stat *out);
 void remote_stats_drop(struct remote_inode *r);
+
+/* ---- remote_walk.c -------------------------------------------------------------------- */
+/* What an earlier walk learnt of name, taken: REMOTE_FOUND gives *out counted. */
+enum remote_known remote_ahead_take(struct remote_inode *dir, const char *name, struct inode **out);
+/* Looks up name in dir, and of the path after it (rest: "/b/c" or "") what there is. Not for mounts that change. */
+int remote_walk_ahead(struct inode *dir, const char *name, const char *rest, struct inode **out) MUST_CHECK;
+void remote_ahead_drop(struct remote_inode *r);
 
 /* ---- remote_file.c ----------------------------------------------------------------- */
 int remote_open(struct task *t, struct inode *i, uint32_t flags, struct file **out);

@@ -155,6 +155,7 @@ struct task {
 	gaddr_t		 rseq; uint32_t rseq_len, rseq_sig;
 	uint32_t	 personality;
 	char		 comm[16];	/* [m] alloc_mu */
+	const char	*walk_rest;	/* [t] the path after the name being looked up; NULL outside a walk */
 	struct restart_block {
 		int64_t (*fn)(struct task *t);
 		uint64_t deadline_ns; gaddr_t p1; uint64_t v1, v2, v3;

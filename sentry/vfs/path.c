@@ -251,8 +251,12 @@ walk_step(struct walk *w, const char *name, size_t len, bool final)
 {
 	struct dentry *child;
 	bool follow = !final || (w->flags & WALK_FOLLOW) || w->must_dir;
-	int err = dentry_lookup(w->t, w->cur.dentry, name, len, &child);
+	int err;
 
+	/* A filesystem far away may ask for the rest of the path at once. */
+	w->t->walk_rest = name + len;
+	err = dentry_lookup(w->t, w->cur.dentry, name, len, &child);
+	w->t->walk_rest = NULL;
 	if (err)
 		return err;
 	if (S_ISLNK(child->inode->attr.mode) && follow) {

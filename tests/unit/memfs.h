@@ -244,7 +244,7 @@ bool cred_in_group(const struct cred *c, uint32_t gid) { return c->fsgid == gid;
 void report_missing(struct task *t, const char *fmt, ...) { (void)t, (void)fmt; }
 void process_each(bool (*fn)(struct process *, void *), void *arg) { (void)fn, (void)arg; }
 struct task *process_leader_get(struct process *p) { (void)p; return NULL; }
-struct fsinfo *task_fs_get(struct task *t) { (void)t; return NULL; }
+struct fsinfo *task_fs_get(struct task *t) { return fsinfo_get(t->fs); }
 void fsinfo_release(struct fsinfo *f) { (void)f; }
 void task_release(struct task *t) { (void)t; }
 void cred_release(struct cred *c) { (void)c; }
@@ -290,6 +290,7 @@ mem_setup(uint64_t caps)
 	t->cred = &mem_cred;
 	t->process = &mem_process;
 	mem_process.pid = 1;
+	ref_init(&mem_fs.ref, OBJ_fsinfo);
 	t->fs = &mem_fs;
 	mutex_init(&mem_fs.mu, RANK_fs);
 	mem_fs.umask = 022;
@@ -306,6 +307,7 @@ static void UNUSED
 mem_teardown(struct task *t)
 {
 	fdtable_put(t->files);
+	fsinfo_put(&mem_fs);
 	path_put(&mem_fs.root);
 	path_put(&mem_fs.cwd);
 	mntns_put(t->mntns);
