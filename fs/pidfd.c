@@ -10,6 +10,7 @@
 #include "abi/errno.h"
 #include "abi/signal.h"
 #include "base/kmem.h"
+#include "fs/proc.h"
 #include "sentry/kernel/signal.h"
 #include "sentry/kernel/task.h"
 #include "sentry/syscall/syscall.h"
@@ -145,12 +146,18 @@ int64_t
 sys_pidfd_send_signal(struct task *t, int32_t fd, int32_t signo, gaddr_t uinfo, uint32_t flags)
 {
 	AUTO_PUT(process) p = NULL;
+	AUTO_PUT(file) f = NULL;
 	struct abi_siginfo info;
 	int err;
 
 	if (flags)
 		return -EINVAL;
 	err = pidfd_process_get(t, fd, &p, NULL);
+	if (err == -EBADF && fd_get(t, fd, &f) == 0) {
+		/* A directory of /proc will do here, and only here. */
+		p = proc_dir_process(f);
+		err = p ? 0 : err;
+	}
 	if (err)
 		return err;
 	siginfo_user(&info, t, signo, SI_USER);

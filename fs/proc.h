@@ -52,6 +52,9 @@ int proc_may_inspect(struct task *t, struct task *subject) MUST_CHECK;
 /* A super whose root is row e. */
 int proc_super_new(const char *fstype, uint64_t magic, const struct proc_entry *root, struct super **out) MUST_CHECK;
 
+/* The process whose directory in /proc f is, counted; NULL. */
+struct process *proc_dir_process(struct file *f);
+
 extern const struct proc_entry proc_task_dir, proc_thread_dir;	/* /proc/PID, /proc/PID/task/TID */
 extern const struct proc_entry proc_sys_rows[];			/* /proc/sys */
 

@@ -427,6 +427,17 @@ PROC_FILE_OPS(proc_text_ops, file_read_pos, proc_pread, file_write_pos, proc_pwr
 PROC_FILE_OPS(proc_mem_ops, file_read_pos, mem_pread, file_write_pos, mem_pwrite, proc_seek, file_no_readdir);
 PROC_FILE_OPS(proc_dir_ops, file_is_dir_read, dir_no_pread, file_no_write, file_no_pwrite, file_seek_dir, proc_readdir);
 
+struct process *
+proc_dir_process(struct file *f)
+{
+	struct proc_inode *p;
+
+	if (f->ops != &proc_dir_ops)
+		return NULL;
+	p = proc_of(f->inode);
+	return p->e == &proc_task_dir ? process_get(p->task->process) : NULL;
+}
+
 static int
 proc_open(struct task *t, struct inode *i, uint32_t flags, struct file **out)
 {

@@ -17,6 +17,8 @@
 #include "sentry/kernel/task.h"
 #include "sentry/kernel/timer.h"
 
+#define CAP_WAKE_ALARM_NR	35
+
 #define PERIOD_MIN_NS	50000ULL
 #define LOOK_MIN_NS	1000000ULL
 #define RLIM_SIGPENDING	11
@@ -208,8 +210,14 @@ ptimer_create(struct task *t, int32_t clock, const struct abi_sigevent *ev, int3
 	uint64_t limit = __atomic_load_n(&p->rlim[RLIM_SIGPENDING].cur, __ATOMIC_RELAXED);
 	int err;
 
-	if (clock == CLOCK_REALTIME_ALARM || clock == CLOCK_BOOTTIME_ALARM)
+	/* A sandbox never suspends, so these are their plain clocks to whoever may have them. */
+	if ((clock == CLOCK_REALTIME_ALARM || clock == CLOCK_BOOTTIME_ALARM) &&
+	    !task_capable(t, CAP_WAKE_ALARM_NR))
 		return -EPERM;
+	if (clock == CLOCK_REALTIME_ALARM)
+		clock = CLOCK_REALTIME;
+	else if (clock == CLOCK_BOOTTIME_ALARM)
+		clock = CLOCK_BOOTTIME;
 	if (!clock_can_time(t, clock))
 		return -EINVAL;
 	pt = obj_new(ptimer);

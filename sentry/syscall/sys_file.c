@@ -40,6 +40,8 @@ transfer(struct task *t, const struct transfer *x)
 
 	if (err)
 		return err;
+	if (x->positional && !(f->mode & (FMODE_PREAD | FMODE_PWRITE | FMODE_DIR)))
+		return -ESPIPE;
 	if (!(f->mode & (x->write ? FMODE_WRITE : FMODE_READ)))
 		return -EBADF;
 	if (x->positional && !(f->mode & (x->write ? FMODE_PWRITE : FMODE_PREAD)) && !(f->mode & FMODE_DIR))

@@ -152,6 +152,8 @@ main(void)
 	P("waitid: %s", res(Q(waitid, 3, fd, &si, WEXITED, NULL)));
 	P("status %d", si.si_status);
 	S(pidfd_send_signal, fd, 0, NULL, 0);
+	S(pidfd_send_signal, open("/proc/self", O_RDONLY), 0, NULL, 0);
+	S(pidfd_send_signal, open("/proc", O_RDONLY), 0, NULL, 0);
 	S(pidfd_open, -1, 0);
 	S(pidfd_open, 0x7fffffff, 0);
 	P("pidfd_open: %s", ok(Q(pidfd_open, getpid(), 0)));

@@ -60,6 +60,7 @@ main(void)
 	P("%s %s", txt(a, 3), txt(c, 5));
 	S(preadv, p[0], v, 3, 0, 0);
 	S(preadv2, p[0], v, 3, 0, 0, 0);
+	S(pwritev2, p[0], v, 3, 0, 0, 0);
 	fcntl(p[0], F_SETFL, O_NONBLOCK);
 	S(readv, p[0], v, 1);
 	(void)big;
