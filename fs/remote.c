@@ -145,6 +145,7 @@ remote_inode_new(struct remote_super *s, uint32_t fid, const struct gofer_stat *
 	}
 	inode_init(&r->inode, &remote_inode_ops, &s->super, st->mode, RANK_upper);
 	mutex_init(&r->amu, RANK_object);
+	r->inode.attr_mu = &r->amu;
 	atomic_init(&r->fid, fid);
 	r->host_dev = st->dev;
 	r->host_ino = st->ino;
@@ -312,7 +313,7 @@ remote_lookup(struct task *t, struct inode *dir, const char *name, struct inode 
 	struct gofer_step step;
 	int err;
 
-	if (!S_ISDIR(dir->attr.mode))
+	if (!S_ISDIR(dir->type))
 		return -ENOTDIR;
 	switch (remote_ahead_take(remote_of(dir), name, out)) {
 	case REMOTE_FOUND:
@@ -349,7 +350,7 @@ remote_revalidate(struct task *t, struct inode *dir, const char *name, struct in
 	if (err)
 		return 0;
 	if (step.st.dev != r->host_dev || step.st.ino != r->host_ino ||
-	    (step.st.mode & S_IFMT) != (node->attr.mode & S_IFMT))
+	    (step.st.mode & S_IFMT) != node->type)
 		return 0;
 	remote_attr_update(r, &step.st);
 	return 1;
@@ -537,7 +538,7 @@ remote_readlink(struct task *t, struct inode *i, char *buf, size_t size)
 	int err;
 
 	(void)t;
-	if (!S_ISLNK(i->attr.mode))
+	if (!S_ISLNK(i->type))
 		return -EINVAL;
 	mutex_lock(&r->amu);
 	if (r->target != NULL) {
@@ -628,7 +629,7 @@ remote_getxattr(struct task *t, struct inode *i, const char *name, void *buf, si
 	io.rep = rep = mem;
 	if (rep == NULL)
 		return -ENOMEM;
-	if (!S_ISREG(i->attr.mode) && !S_ISDIR(i->attr.mode))
+	if (!S_ISREG(i->type) && !S_ISDIR(i->type))
 		return -ENODATA;
 	err = remote_fid(remote_of(i), &q.fid);
 	if (!err)
@@ -657,7 +658,7 @@ remote_setxattr(struct task *t, struct inode *i, const char *name, const void *v
 		return err;
 	if (size > GOFER_XATTR_MAX)
 		return -E2BIG;
-	if (!S_ISREG(i->attr.mode) && !S_ISDIR(i->attr.mode))
+	if (!S_ISREG(i->type) && !S_ISDIR(i->type))
 		return -EOPNOTSUPP;
 	q.size = (uint32_t)io.text_len[1];
 	q.text_len = (uint32_t)(io.text_len[0] + io.text_len[1]);
@@ -682,7 +683,7 @@ remote_listxattr(struct task *t, struct inode *i, char *buf, size_t size)
 	io.rep = rep = mem;
 	if (rep == NULL)
 		return -ENOMEM;
-	if (!S_ISREG(i->attr.mode) && !S_ISDIR(i->attr.mode))
+	if (!S_ISREG(i->type) && !S_ISDIR(i->type))
 		return 0;
 	err = remote_fid(remote_of(i), &q.fid);
 	if (!err)

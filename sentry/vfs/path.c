@@ -46,7 +46,7 @@ struct walk_end {
 static bool
 is_dir(const struct path *p)
 {
-	return p->dentry->inode && S_ISDIR(p->dentry->inode->attr.mode);
+	return p->dentry->inode && S_ISDIR(p->dentry->inode->type);
 }
 
 static void
@@ -259,7 +259,7 @@ walk_step(struct walk *w, const char *name, size_t len, bool final)
 	w->t->walk_rest = NULL;
 	if (err)
 		return err;
-	if (S_ISLNK(child->inode->attr.mode) && follow) {
+	if (S_ISLNK(child->inode->type) && follow) {
 		/* Following may leave the mount for good; the link's own node goes first. */
 		struct mount *mnt = mount_get(w->cur.mnt);
 
