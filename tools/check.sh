@@ -44,6 +44,7 @@ suite fault make --no-print-directory MODE=dev check-fault
 suite guest make --no-print-directory MODE=dev check-guest
 suite oci make --no-print-directory MODE=dev check-oci
 suite stress make --no-print-directory MODE=dev check-stress STRESS_SECONDS=10
+suite limits tests/stress/limits.sh build/dev/village
 suite programs make --no-print-directory MODE=release check-programs
 
 echo "$passed passed, $failed failed"
