@@ -366,6 +366,7 @@ sys_wait4(struct task *t, int32_t pid, gaddr_t status, int32_t options, gaddr_t 
 static int
 waitid_target(struct task *t, int32_t idtype, int32_t id, struct wait_request *r)
 {
+	bool nonblock;
 	AUTO_PUT(process) p = NULL;
 	int err;
 
@@ -384,9 +385,11 @@ waitid_target(struct task *t, int32_t idtype, int32_t id, struct wait_request *r
 	case P_PIDFD:
 		if (id < 0)
 			return -EINVAL;
-		err = pidfd_process_get(t, id, &p, NULL);
+		err = pidfd_process_get(t, id, &p, &nonblock);
 		if (err)
 			return err;
+		if (nonblock)
+			r->options |= WNOHANG;
 		r->which = WAIT_PID;
 		r->id = p->pid;
 		return 0;
@@ -411,6 +414,9 @@ sys_waitid(struct task *t, int32_t idtype, int32_t id, gaddr_t info, int32_t opt
 	err = waitid_target(t, idtype, id, &r);
 	if (!err)
 		err = process_wait(t, &r, &w);
+	/* A non-blocking pidfd says so, where WNOHANG gives a zeroed answer. */
+	if (!err && w.pid == 0 && !(options & WNOHANG) && (r.options & WNOHANG))
+		return -EAGAIN;
 	if (!err && w.pid)
 		err = put_rusage(t, rusage, &w.acct);
 	if (err || gaddr_is_null(info))

@@ -154,6 +154,18 @@ main(void)
 	S(pidfd_send_signal, fd, 0, NULL, 0);
 	S(pidfd_send_signal, open("/proc/self", O_RDONLY), 0, NULL, 0);
 	S(pidfd_send_signal, open("/proc", O_RDONLY), 0, NULL, 0);
+	P("non-blocking pidfd: %s", wst(CHILD(
+		siginfo_t si;
+		pid_t kid = START(pause());
+		int pf = syscall(SYS_pidfd_open, kid, O_NONBLOCK);
+
+		S(waitid, P_PIDFD, pf, &si, WEXITED, NULL);
+		S(waitid, P_PIDFD, pf, &si, WEXITED | WNOHANG, NULL);
+		P("%d", si.si_pid);
+		kill(kid, SIGKILL);
+		fcntl(pf, F_SETFL, 0);
+		S(waitid, P_PIDFD, pf, &si, WEXITED, NULL);
+	)));
 	S(pidfd_open, -1, 0);
 	S(pidfd_open, 0x7fffffff, 0);
 	P("pidfd_open: %s", ok(Q(pidfd_open, getpid(), 0)));
