@@ -8,6 +8,14 @@
 # --native stops after the runs outside, made twice: their output must be stable.
 set -u
 
+# Nothing that whoever calls this has open may reach a native run: the sandbox would not see it.
+for fd in /proc/"$$"/fd/*; do
+	fd=${fd##*/}
+	if [ "$fd" -gt 2 ] && [ "$fd" != 255 ]; then
+		eval "exec $fd>&-"
+	fi
+done
+
 here=$(cd "$(dirname "$0")" && pwd)
 platform=systrap
 native=
