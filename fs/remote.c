@@ -66,7 +66,7 @@ remote_attr_update(struct remote_inode *r, const struct gofer_stat *st)
 	struct inode *i = &r->inode;
 
 	/* The type never changes: a gofer that says so is lying. */
-	if (!stat_is_sane(st) || (st->mode & S_IFMT) != (i->attr.mode & S_IFMT) ||
+	if (!stat_is_sane(st) || (st->mode & S_IFMT) != i->type ||
 	    st->ino != r->host_ino || st->dev != r->host_dev)
 		return;
 	mutex_lock(&i->mu);
@@ -188,7 +188,7 @@ remote_inode_get(struct remote_super *s, uint32_t fid, const struct gofer_stat *
 	have = tree_entry(tree_find(&s->inodes, &key, cmp_key), struct remote_inode, node);
 	if (have != NULL) {
 		/* One whose last reference is going, or a number used again for another kind, makes room. */
-		if ((have->inode.attr.mode & S_IFMT) == (st->mode & S_IFMT))
+		if (have->inode.type == (st->mode & S_IFMT))
 			got = inode_tryget(&have->inode);
 		if (got == NULL) {
 			tree_remove(&s->inodes, &have->node);
@@ -288,7 +288,7 @@ remote_fid(struct remote_inode *r, uint32_t *fid)
 	if (step.fid == 0)
 		return -EIO;
 	if (step.st.ino != r->host_ino || step.st.dev != r->host_dev ||
-	    (step.st.mode & S_IFMT) != (r->inode.attr.mode & S_IFMT)) {
+	    (step.st.mode & S_IFMT) != r->inode.type) {
 		remote_clunk(step.fid);
 		return -ESTALE;
 	}

@@ -122,7 +122,7 @@ file_steps(struct remote_super *s, const struct names *n, const struct gofer_ste
 		struct inode *node;
 
 		/* Only a gofer gone wrong walks on below a file. */
-		if (!S_ISDIR(dir->attr.mode)) {
+		if (!S_ISDIR(dir->type)) {
 			remote_clunk(step[i].fid);
 			break;
 		}
@@ -132,7 +132,7 @@ file_steps(struct remote_super *s, const struct names *n, const struct gofer_ste
 		inode_put(dir);
 		dir = node;
 	}
-	if (i == count && i < n->count && stop == -ENOENT && S_ISDIR(dir->attr.mode))
+	if (i == count && i < n->count && stop == -ENOENT && S_ISDIR(dir->type))
 		ahead_keep(remote_of(dir), n->text + n->at[i], n->size[i], NULL);
 	for (i++; i < count; i++)
 		remote_clunk(step[i].fid);
