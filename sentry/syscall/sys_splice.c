@@ -135,10 +135,18 @@ sys_vmsplice(struct task *t, int32_t fd, gaddr_t iov, uint64_t nr_segs, uint32_t
 	err = iob_init_iov(&b, t, iov, nr_segs);
 	if (err)
 		return err;
-	if (f->mode & FMODE_WRITE)
+	if (f->mode & FMODE_WRITE) {
+		/* Unlike a write it waits for some room only, and fills that. */
+		uint64_t room = pipe_room(f);
+
+		if (room == 0)
+			room = PAGE_SIZE;
+		if (iob_left(&b) > room)
+			(void)iob_trim(&b, room);
 		n = file_write_flags(t, f, &b, false, 0, rwf);
-	else
+	} else {
 		n = file_read_flags(t, f, &b, false, 0, rwf);
+	}
 	iob_fini(&b);
 	return n;
 }

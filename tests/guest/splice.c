@@ -1,5 +1,6 @@
 /* splice, tee, vmsplice, sendfile, copy_file_range. */
 #include "guest.h"
+#include <malloc.h>
 
 int
 main(void)
@@ -80,6 +81,14 @@ main(void)
 	P("%s", txt(buf, 6));
 	S(vmsplice, in, v, 2, 0);
 	S(vmsplice, q[1], BAD, 1, 0);
+	/* more than fits: what fits, without waiting for the rest */
+	int full[2];
+
+	pipe(full);
+	v[0] = (struct iovec){ memalign(4096, 1 << 18), 1 << 18 };
+	memset(v[0].iov_base, 'v', 1 << 18);
+	S(vmsplice, full[1], v, 1, 0);
+	S(vmsplice, full[1], v, 1, SPLICE_F_NONBLOCK);
 	/* copy_file_range */
 	ftruncate(out, 0);
 	lseek(out, 0, SEEK_SET);
