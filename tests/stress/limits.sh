@@ -29,7 +29,8 @@ ${CC:-gcc} -O1 -Wall -o "$base/reaper" "$here/../oci/reaper.c" || exit 1
 passed=0 failed=0
 for kind in "${kinds[@]}"; do
 	rm -rf "$base/bundle/config.json" "$base/state"
-	make_bundle "$base/bundle" "[ \"/bin/sh\", \"-c\", \"eater $kind; sleep 0.1; /bin/echo alive\" ]" '' \
+	# exec: what the eater left behind may still fill the process limit.
+	make_bundle "$base/bundle" "[ \"/bin/sh\", \"-c\", \"eater $kind; exec /bin/echo alive\" ]" '' \
 	    '"annotations": { "limits": "yes" }'
 	sed -i 's/"linux": {/"linux": { "resources": { "pids": { "limit": 200 }, "memory": { "limit": 268435456 } },/' \
 	    "$base/bundle/config.json"
