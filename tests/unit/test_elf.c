@@ -155,7 +155,7 @@ script(const char *line)
 	static char buf[256];
 
 	memset(buf, 0, sizeof buf);
-	memcpy(buf, line, sizeof buf);
+	memcpy(buf, line, min(strlen(line), sizeof buf));
 	return script_parse(buf, sizeof buf, (char **)&got_interp, (char **)&got_arg);
 }
 
