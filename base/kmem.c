@@ -154,7 +154,9 @@ kmem_each(void (*fn)(const struct kmem_cache *c, void *arg), void *arg)
 
 /*
  * Variable sizes: a header says which cache, or how much was mapped.  Sizes above the
- * largest cache are mapped by themselves and given back to the host when freed.
+ * largest cache are mapped by themselves and given back to the host when freed, but for a
+ * few of the sizes that calls use as buffers: mapping, faulting in and unmapping those costs
+ * more than the call, and stops every other thread of ours for a moment.
  */
 struct mem_head {
 	uint64_t	size;		/* usable bytes */
@@ -182,6 +184,62 @@ cache_for(size_t total)
 	return &mem_caches[shift - MEM_MIN_SHIFT];
 }
 
+#define LARGE_KEPT	4
+#define LARGE_MAX	(80 * 1024ULL)
+
+static struct {
+	struct mutex	mu;
+	unsigned	n;			/* [m] */
+	struct large {
+		void	*p;
+		size_t	len;
+	} kept[LARGE_KEPT];			/* [m] */
+} large = { .mu = MUTEX_INIT(RANK_kmem) };
+
+/* len bytes of zeroes, whole pages. */
+static void *
+large_get(size_t len)
+{
+	void *p = NULL;
+
+	mutex_lock(&large.mu);
+	for (unsigned i = 0; i < large.n && p == NULL; i++) {
+		if (large.kept[i].len == len) {
+			p = large.kept[i].p;
+			large.kept[i] = large.kept[--large.n];
+		}
+	}
+	mutex_unlock(&large.mu);
+	if (p != NULL)
+		return memset(p, 0, len);
+	if (host_mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &p) != 0)
+		return NULL;
+	return p;
+}
+
+static void
+large_put(void *p, size_t len)
+{
+	struct large old = { p, len };
+
+	/* A sanitizer sees uses after the end only of what is gone. */
+	if (!SANITIZE && len <= LARGE_MAX) {
+		mutex_lock(&large.mu);
+		if (large.n < LARGE_KEPT) {
+			large.kept[large.n++] = old;
+			old.p = NULL;
+		} else {
+			/* The oldest goes: sizes that nobody asks for again must not fill the places. */
+			old = large.kept[0];
+			memmove(&large.kept[0], &large.kept[1], (LARGE_KEPT - 1) * sizeof old);
+			large.kept[LARGE_KEPT - 1] = (struct large){ p, len };
+		}
+		mutex_unlock(&large.mu);
+	}
+	if (old.p != NULL)
+		BUG_ON(host_munmap(old.p, old.len) != 0);
+}
+
 void *
 mem_alloc(size_t size)
 {
@@ -193,13 +251,9 @@ mem_alloc(size_t size)
 	if (total <= 1ULL << MEM_MAX_SHIFT) {
 		h = fault_here(FAULT_ALLOC) ? NULL : cache_get(cache_for(total), total);
 	} else {
-		void *p;
-
-		if (total > SIZE_MAX / 2 || fault_here(FAULT_ALLOC) ||
-		    host_mmap(NULL, page_up(total), PROT_READ | PROT_WRITE,
-		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &p) != 0)
+		if (total > SIZE_MAX / 2 || fault_here(FAULT_ALLOC))
 			return NULL;
-		h = p;
+		h = large_get(page_up(total));
 	}
 	if (h == NULL)
 		return NULL;
@@ -223,7 +277,7 @@ mem_free(void *p)
 	if (total <= 1ULL << MEM_MAX_SHIFT)
 		kmem_free(cache_for(total), h);
 	else
-		BUG_ON(host_munmap(h, page_up(total)) != 0);
+		large_put(h, page_up(total));
 }
 
 void *
