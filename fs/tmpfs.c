@@ -303,19 +303,11 @@ tmpfs_setattr(struct task *t, struct inode *i, const struct iattr *attr, uint32_
 	}
 	mutex_lock(&i->mu);
 	mutex_lock(&n->amu);
-	if (which & ATTR_MODE)
-		i->attr.mode = (i->attr.mode & S_IFMT) | (attr->mode & 07777);
-	if (which & ATTR_UID)
-		i->attr.uid = attr->uid;
-	if (which & ATTR_GID)
-		i->attr.gid = attr->gid;
+	inode_setattr_locked(i, attr, which);
 	if (which & ATTR_SIZE)
 		i->attr.size = attr->size;
-	if (which & ATTR_ATIME)
-		i->attr.atime = attr->atime;
-	if (which & ATTR_MTIME)
-		i->attr.mtime = attr->mtime;
-	i->attr.ctime = which & ATTR_CTIME ? attr->ctime : inode_now();
+	if (!(which & ATTR_CTIME))
+		i->attr.ctime = inode_now();
 	mutex_unlock(&n->amu);
 	mutex_unlock(&i->mu);
 	return 0;
