@@ -10,6 +10,7 @@
  * the stub's page of guest code traps, whatever its number or ABI.
  */
 #include <fcntl.h>
+#include <asm/prctl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/futex.h>
@@ -38,7 +39,8 @@
 /* All of a futex operation but the two options. */
 #define FUTEX_OPTS	(0xffffffffUL & ~(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME))
 
-enum { S = 1 << ROLE_SENTRY, G = 1 << ROLE_GOFER, M = 1 << ROLE_MAPPER, U = 1 << ROLE_GUEST, T = 1 << ROLE_SENTRY_PTRACE };
+enum { S = 1 << ROLE_SENTRY, G = 1 << ROLE_GOFER, M = 1 << ROLE_MAPPER, U = 1 << ROLE_GUEST, T = 1 << ROLE_SENTRY_PTRACE,
+	B = 1 << ROLE_BASES };
 
 struct check {
 	enum scmp_compare op;		/* 0: no check */
@@ -71,7 +73,7 @@ static const struct row rows[] = {
 
 static const char *const role_names[] = {
 	[ROLE_SENTRY] = "sentry", [ROLE_GOFER] = "gofer", [ROLE_MAPPER] = "mapper", [ROLE_GUEST] = "guest",
-	[ROLE_SENTRY_PTRACE] = "sentry-ptrace",
+	[ROLE_SENTRY_PTRACE] = "sentry-ptrace", [ROLE_BASES] = "guest, without FSGSBASE also",
 };
 
 static int
@@ -88,8 +90,9 @@ rule_add(scmp_filter_ctx ctx, const struct row *r)
 }
 
 static int
-filter_build(enum role role, scmp_filter_ctx *out)
+filter_build(enum role role, bool bases, scmp_filter_ctx *out)
 {
+	unsigned roles = 1U << role | (bases ? B : 0);
 	bool stub = role == ROLE_MAPPER || role == ROLE_GUEST;
 	uint32_t deny = stub ? SCMP_ACT_TRAP : SCMP_ACT_KILL_PROCESS;
 	scmp_filter_ctx ctx = seccomp_init(deny);
@@ -101,7 +104,7 @@ filter_build(enum role role, scmp_filter_ctx *out)
 	for (size_t i = 0; i < ARRAY_LEN(rows) && err == 0; i++) {
 		const struct row *r = &rows[i];
 
-		if (r->roles & (1U << role))
+		if (r->roles & roles)
 			err = rule_add(ctx, r);
 		if (err == -EEXIST)		/* a wider row of the same call came first */
 			err = 0;
@@ -118,7 +121,7 @@ int
 filter_install(enum role role)
 {
 	scmp_filter_ctx ctx;
-	int err = filter_build(role, &ctx);
+	int err = filter_build(role, false, &ctx);
 
 	if (err)
 		return err;
@@ -151,12 +154,12 @@ guest_prefix(struct sock_filter *p)
 }
 
 int
-filter_export(enum role role, struct sock_filter *program, unsigned cap)
+filter_export(enum role role, bool bases, struct sock_filter *program, unsigned cap)
 {
 	scmp_filter_ctx ctx;
 	unsigned head = 0;
 	int64_t n;
-	int fd, err = filter_build(role, &ctx);
+	int fd, err = filter_build(role, bases, &ctx);
 
 	if (err)
 		return err;

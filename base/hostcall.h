@@ -43,13 +43,19 @@ uint64_t host_clock_ns(int clock);		/* CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BO
 unsigned host_cpu(void);
 
 /* Which process may make a call. */
-enum role { ROLE_SENTRY, ROLE_GOFER, ROLE_MAPPER, ROLE_GUEST, ROLE_SENTRY_PTRACE };
+enum role {
+	ROLE_SENTRY, ROLE_GOFER, ROLE_MAPPER, ROLE_GUEST, ROLE_SENTRY_PTRACE,
+	ROLE_BASES,		/* what stubs need besides on a processor without FSGSBASE */
+};
 
 /* Compiles hostcalls.def for a role and installs it (filter.c); everything else kills the process. */
 int filter_install(enum role role) MUST_CHECK;
-/* Compiles into program[0..cap) of struct sock_filter instead (the stub installs its own); returns the count. */
+/*
+ * Compiles into program[0..cap) of struct sock_filter instead (the stub installs its own), with the rows of
+ * ROLE_BASES if asked; returns the count.
+ */
 struct sock_filter;
-int filter_export(enum role role, struct sock_filter *program, unsigned cap) MUST_CHECK;
+int filter_export(enum role role, bool bases, struct sock_filter *program, unsigned cap) MUST_CHECK;
 /* One line per call, role and reason: `village debug host-syscalls`. */
 void filter_print(int fd);
 

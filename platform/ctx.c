@@ -106,7 +106,8 @@ thread_start(struct ctx *c, bool mapped)
 	s->cmd->ent[n++] = (struct stub_ent){ .op = MOP_THREAD,
 	    .args = { hdr, hdr, c->va, 0, STUB_CTX_SIZE - CTX_HDR } };
 	atomic_store(&c->sh->spin, 0);
-	atomic_store(&c->sh->nobase, plat.ptrace);
+	c->fs_base = c->gs_base = ~0ULL;
+	atomic_store(&c->sh->bases, plat.ptrace || !plat.fsgsbase ? 0 : BASES_INSN);
 	atomic_store(&c->sh->state, ST_RUN_SLEEP);
 	err = space_batch(s, n, &at);
 	if (err)
@@ -350,9 +351,7 @@ choose(const char *name, const char **why)
 	*why = "no such platform: systrap and ptrace are known";
 	if (strcmp(name, "systrap") != 0)
 		return -EINVAL;
-	*why = "this processor or host has no FSGSBASE: use ptrace";
-	if (!(getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE))
-		return -EOPNOTSUPP;
+	plat.fsgsbase = (getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE) != 0;
 	plat.ops = &systrap_ops;
 	platform_name = "systrap";
 	return 0;

@@ -57,6 +57,7 @@ struct ctx {
 	int		spin_here, spin_there; /* [t] did waiting awake pay off lately? */
 	unsigned	tries;		/* [t] */
 	bool		told_to_spin;	/* [t] the stub, at its last start */
+	uint64_t	fs_base, gs_base; /* [t] what the thread was told last; without FSGSBASE only we can change them */
 	struct list	node;		/* ctxs, parked or leaving */
 	/* ptrace only */
 	bool		attached;	/* [t] */
@@ -78,6 +79,7 @@ struct platform {
 	struct mutex	mu;		/* RANK_zygote */
 	const struct ctx_ops *ops;	/* [I] */
 	bool		ptrace;		/* [I] */
+	bool		fsgsbase;	/* [I] stubs may use the instructions */
 	int		ctl, sock;	/* [I] control file; the end that stubs send to */
 	int		poke[2];	/* [I] wakes the reaper */
 	char		*ctl_base;	/* [I] */

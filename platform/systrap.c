@@ -159,11 +159,36 @@ regs_in(struct frame_uc *u, const struct abi_regs *r)
 	u->ss = USER_SS;
 }
 
-/* A base that wrfsbase takes; anything else would fault in the stub. */
+/* A base that wrfsbase and arch_prctl take; anything else would fault in the stub. */
 uint64_t
 base_ok(uint64_t base)
 {
-	return base < (1ULL << 47) ? base : 0;
+	return base < STUB_TOP ? base : 0;
+}
+
+/* Without the instructions a guest cannot change a base but by a call, which we see. */
+static void
+bases_out(struct ctx *c, struct abi_regs *regs)
+{
+	regs->fs_base = plat.fsgsbase ? atomic_load_explicit(&c->sh->fs_base, memory_order_relaxed) : c->fs_base;
+	regs->gs_base = plat.fsgsbase ? atomic_load_explicit(&c->sh->gs_base, memory_order_relaxed) : c->gs_base;
+}
+
+static void
+bases_in(struct ctx *c, const struct abi_regs *regs)
+{
+	uint64_t fs = base_ok(regs->fs_base), gs = base_ok(regs->gs_base);
+	uint32_t how = BASES_INSN;
+
+	if (!plat.fsgsbase)
+		how = (fs != c->fs_base ? BASES_FS : 0) | (gs != c->gs_base ? BASES_GS : 0);
+	c->fs_base = fs;
+	c->gs_base = gs;
+	atomic_store_explicit(&c->sh->bases, how, memory_order_relaxed);
+	if (how == 0)
+		return;
+	atomic_store_explicit(&c->sh->fs_base, fs, memory_order_relaxed);
+	atomic_store_explicit(&c->sh->gs_base, gs, memory_order_relaxed);
 }
 
 static void
@@ -185,8 +210,7 @@ stop_read(struct ctx *c, struct abi_regs *regs, struct stop *stop)
 		return false;
 	memcpy(&f, frame_of(c), sizeof f - sizeof f.info.rest);
 	regs_out(regs, &f.uc);
-	regs->fs_base = atomic_load_explicit(&c->sh->fs_base, memory_order_relaxed);
-	regs->gs_base = atomic_load_explicit(&c->sh->gs_base, memory_order_relaxed);
+	bases_out(c, regs);
 	memset(stop, 0, sizeof *stop);
 	switch (f.info.signo) {
 	case SIGSYS:
@@ -344,8 +368,7 @@ systrap_run(struct ctx *c, struct abi_regs *regs, struct stop *stop)
 	atomic_fetch_add_explicit(&plat.nrun, 1, memory_order_relaxed);
 	do {
 		regs_in(&frame_of(c)->uc, regs);
-		atomic_store_explicit(&c->sh->fs_base, base_ok(regs->fs_base), memory_order_relaxed);
-		atomic_store_explicit(&c->sh->gs_base, base_ok(regs->gs_base), memory_order_relaxed);
+		bases_in(c, regs);
 		ok = stub_go(c, COP_RESUME) && stop_read(c, regs, stop);
 		/* A signal for a kick that was reported already: go on. */
 	} while (ok && stop->kind == STOP_KICK && !kick_take(c));

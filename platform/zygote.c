@@ -69,10 +69,10 @@ make_text(void)
 
 	if ((size_t)(stub_blob_end - stub_blob) != STUB_TEXT_SIZE || stub_text_word(0) != STUB_T_MAGIC)
 		return -ENOEXEC;
-	n = filter_export(ROLE_MAPPER, progs.code, cap);
+	n = filter_export(ROLE_MAPPER, !plat.fsgsbase, progs.code, cap);
 	if (n < 0)
 		return n;
-	m = filter_export(ROLE_GUEST, progs.code + n, cap - (unsigned)n);
+	m = filter_export(ROLE_GUEST, !plat.fsgsbase, progs.code + n, cap - (unsigned)n);
 	if (m < 0)
 		return m;
 	/* The programs name their code where the stub will have it. */

@@ -2,7 +2,7 @@
  * guest: the code that guest threads run above their memory: the handler of every signal.
  *
  * A guest thread is either in guest code or in here, on its context set, waiting for the
- * sentry.  The three calls that its filter allows are made from this page alone.  It may
+ * sentry.  The few calls that its filter allows are made from this page alone.  It may
  * jump anywhere in here with any registers: whatever happens then happens to this guest.
  */
 #include "platform/stub/stub.h"
@@ -10,7 +10,10 @@
 #define NR_rt_sigreturn	15
 #define NR_getpid	39
 #define NR_exit		60
+#define NR_arch_prctl	158
 #define NR_futex	202
+#define ARCH_SET_GS	0x1001
+#define ARCH_SET_FS	0x1002
 #define UC_RIP		168
 
 	.section .text.guest, "ax"
@@ -35,8 +38,8 @@ guest_handler:
 	or	$(STUB_CTX_SIZE - 1), %rbx
 	sub	$(CTX_HDR - 1), %rbx
 	mov	%rdx, CTX_UC(%rbx)
-	cmpl	$0, CTX_NOBASE(%rbx)
-	jne	stop
+	testl	$BASES_INSN, CTX_BASES(%rbx)
+	jz	stop
 	rdfsbase %rax
 	mov	%rax, CTX_FSBASE(%rbx)
 	rdgsbase %rax
@@ -77,11 +80,26 @@ go:
 	je	cas
 	cmp	$COP_EXIT, %eax
 	je	guest_leave
+	mov	CTX_BASES(%rbx), %r12d
+	test	$BASES_INSN, %r12d
+	jz	1f
 	mov	CTX_FSBASE(%rbx), %rax
 	wrfsbase %rax
 	mov	CTX_GSBASE(%rbx), %rax
 	wrgsbase %rax
-	add	$8, %rsp
+1:	test	$BASES_FS, %r12d
+	jz	1f
+	mov	$ARCH_SET_FS, %edi
+	mov	CTX_FSBASE(%rbx), %rsi
+	mov	$NR_arch_prctl, %eax
+	syscall
+1:	test	$BASES_GS, %r12d
+	jz	1f
+	mov	$ARCH_SET_GS, %edi
+	mov	CTX_GSBASE(%rbx), %rsi
+	mov	$NR_arch_prctl, %eax
+	syscall
+1:	add	$8, %rsp
 guest_restorer:
 	mov	$NR_rt_sigreturn, %eax
 	syscall

@@ -42,12 +42,17 @@
 #define CTX_FSBASE	16
 #define CTX_GSBASE	24
 #define CTX_OP		32
-#define CTX_NOBASE	36
+#define CTX_BASES	36
 #define CTX_CASVA	40
 #define CTX_CASOLD	48
 #define CTX_CASNEW	52
 #define CTX_SEEN	56
 #define CTX_RC		60
+
+/* How the segment bases travel: not at all (ptrace sees to them), by instruction, by a call where one changes. */
+#define BASES_INSN	1
+#define BASES_FS	2
+#define BASES_GS	4
 
 #define ST_DEAD		0	/* the host writes it when the thread is gone */
 #define ST_RUN		1	/* the stub's turn */
@@ -90,7 +95,7 @@ struct stub_ctx {
 	_Atomic uint64_t uc;		/* where the host put the registers */
 	_Atomic uint64_t fs_base, gs_base;
 	_Atomic uint32_t op;
-	_Atomic uint32_t nobase;	/* leave the segment bases alone: ptrace sees to them */
+	_Atomic uint32_t bases;		/* BASES_* */
 	_Atomic uint64_t cas_va;
 	_Atomic uint32_t cas_old, cas_new, cas_seen, cas_rc;
 };
@@ -99,7 +104,7 @@ _Static_assert(sizeof(struct stub_ent) == ENT_SIZE && offsetof(struct stub_ent, 
 _Static_assert(offsetof(struct stub_cmd, ent) == CMD_ENT && offsetof(struct stub_cmd, id) == CMD_ID, "cmd");
 _Static_assert(sizeof(struct stub_cmd) <= STUB_CMD_SIZE, "cmd size");
 _Static_assert(offsetof(struct stub_res, val) == RES_VAL, "res");
-_Static_assert(offsetof(struct stub_ctx, gs_base) == CTX_GSBASE && offsetof(struct stub_ctx, nobase) == CTX_NOBASE &&
+_Static_assert(offsetof(struct stub_ctx, gs_base) == CTX_GSBASE && offsetof(struct stub_ctx, bases) == CTX_BASES &&
     offsetof(struct stub_ctx, cas_va) == CTX_CASVA && offsetof(struct stub_ctx, cas_rc) == CTX_RC, "ctx");
 
 /* The linked stub (blob.S). */
