@@ -14,11 +14,18 @@
 #ifndef BASE_STUBLAYOUT_H
 #define BASE_STUBLAYOUT_H
 
-#define STUB_CTX		0x7fffe0000000
-#define STUB_CTX_SIZE		0x8000
+#define STUB_CTX		0x7fff80000000
+#define STUB_CTX_SIZE		0x20000
+/* Parts of a set, from its start: floating point of a patched call, signal frames, data in transit; its header ends it. */
+#define STUB_CTX_FRAMES		0x3000
+#define STUB_CTX_DATA		0x8000
+#define STUB_CTX_DATA_END	0x1a000
 #define STUB_CTX_MAX		8192
 #define STUB_TEXT		0x7ffff0000000
-#define STUB_TEXT_SIZE		0x2000
+#define STUB_CODE_SIZE		0x2000
+#define STUB_TEXT_SIZE		0x3000		/* code, then: */
+#define STUB_MARSHAL		(STUB_TEXT + STUB_CODE_SIZE) /* what arguments to copy, a word a call */
+#define STUB_MARSHAL_CALLS	1024
 #define STUB_PROGS		0x7ffff0010000
 #define STUB_PROGS_SIZE		0x4000
 #define STUB_CMD		0x7ffff0020000

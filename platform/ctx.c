@@ -27,6 +27,7 @@
 KMEM_CACHE(ctx);
 
 const char *platform_name = "none";
+bool platform_patches;
 
 /* ---- threads ------------------------------------------------------------- */
 
@@ -104,9 +105,12 @@ thread_start(struct ctx *c, bool mapped)
 	}
 	/* Stack, exit word, then the stack_t that the thread gives to sigaltstack. */
 	s->cmd->ent[n++] = (struct stub_ent){ .op = MOP_THREAD,
-	    .args = { hdr, hdr, c->va, 0, STUB_CTX_SIZE - CTX_HDR } };
+	    .args = { hdr, hdr, c->va + STUB_CTX_FRAMES, 0, STUB_CTX_DATA - STUB_CTX_FRAMES } };
 	atomic_store(&c->sh->spin, 0);
 	c->fs_base = c->gs_base = ~0ULL;
+	c->sh->self = hdr;
+	c->sh->magic = CTX_MAGIC_VALUE;
+	c->patched = false;
 	atomic_store(&c->sh->bases, plat.ptrace || !plat.fsgsbase ? 0 : BASES_INSN);
 	atomic_store(&c->sh->state, ST_RUN_SLEEP);
 	err = space_batch(s, n, &at);
@@ -168,7 +172,11 @@ ctx_new(struct space *s, struct ctx **out)
 	if (err)
 		return err;
 	atomic_store(&c->kick, 0);
+	ctx_forget(c);
+	c->guest_gs = false;
 	c->spin_here = c->spin_there = 1;
+	c->try_at_ns = 0;
+	c->try_gap_ns = 0;
 	err = plat.ops->attach(c);
 	mutex_lock(&plat.mu);
 	list_push_back(&s->ctxs, &c->node);
@@ -225,6 +233,8 @@ ctx_run(struct ctx *c, struct abi_regs *regs, struct stop *stop)
 	switch (stop->kind) {
 	case STOP_SYSCALL:
 		stat_inc(syscalls);
+		if (stop->trapped)
+			stat_inc(trapped);
 		break;
 	case STOP_FAULT:
 		stat_inc(faults);
@@ -252,6 +262,83 @@ ctx_kick(struct ctx *c)
 	/* Whoever sleeps for it now counts the time that the answer takes. */
 	if (!plat.ptrace)
 		host_futex_wake(&c->sh->state, INT32_MAX, true);
+}
+
+void
+ctx_answer(struct ctx *c, enum ctx_answer which, uint32_t value)
+{
+	atomic_store_explicit(&c->sh->answers[which], value, memory_order_relaxed);
+	atomic_fetch_or_explicit(&c->sh->known, 1u << which, memory_order_release);
+}
+
+void
+ctx_forget(struct ctx *c)
+{
+	uint64_t n = atomic_exchange(&c->sh->answered, 0);
+
+	atomic_store(&c->sh->known, 0);
+	/* The guest's word, for reports alone. */
+	atomic_fetch_add_explicit(&plat.stats.answered, n, memory_order_relaxed);
+}
+
+/* ---- data in transit ------------------------------------------------------- */
+
+const void *
+ctx_in(struct ctx *c, uint64_t va, size_t *len)
+{
+	for (unsigned i = 0; i < ARRAY_LEN(c->in); i++) {
+		const struct ctx_seg *s = &c->in[i];
+
+		if (va - s->va < s->len) {
+			*len = s->len - (va - s->va);
+			return c->base + s->off + (va - s->va);
+		}
+	}
+	return NULL;
+}
+
+bool
+ctx_out(struct ctx *c, uint64_t va, const void *src, size_t len)
+{
+	struct ctx_seg *last = c->nout > 0 ? &c->out[c->nout - 1] : NULL;
+
+	if (len > c->out_end - c->out_at)
+		return false;
+	if (last != NULL && last->va + last->len == va && last->off + last->len == c->out_at)
+		last->len += (uint32_t)len;
+	else if (c->nout == CTX_NOUT)
+		return false;
+	else
+		c->out[c->nout++] = (struct ctx_seg){ .va = va, .off = c->out_at, .len = (uint32_t)len };
+	memcpy(c->base + c->out_at, src, len);
+	c->out_at += (uint32_t)len;
+	return true;
+}
+
+bool
+ctx_owes(const struct ctx *c, uint64_t va, size_t len)
+{
+	for (unsigned i = 0; i < c->nout; i++) {
+		if (c->out[i].va < va + len && va < c->out[i].va + c->out[i].len)
+			return true;
+	}
+	return false;
+}
+
+/* An address that went bad since is the guest's own doing. */
+void
+ctx_flush(struct ctx *c)
+{
+	for (unsigned i = 0; i < c->nout; i++)
+		(void)!space_write(c->s, c->out[i].va, c->base + c->out[i].off, c->out[i].len);
+	c->nout = 0;
+	c->out_end = c->out_at;
+}
+
+void
+ctx_guest_gs(struct ctx *c)
+{
+	c->guest_gs = true;
 }
 
 int
@@ -354,6 +441,7 @@ choose(const char *name, const char **why)
 	plat.fsgsbase = (getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE) != 0;
 	plat.ops = &systrap_ops;
 	platform_name = "systrap";
+	platform_patches = true;
 	return 0;
 }
 
@@ -365,6 +453,8 @@ platform_boot(const struct platform_conf *conf, const char **why)
 
 	if (err)
 		return err;
+	plat.marshal = conf->marshal;
+	plat.nmarshal = conf->nmarshal;
 	calibrate();
 	list_init(&plat.live);
 	list_init(&plat.dying);
@@ -408,6 +498,9 @@ void
 platform_get_stats(struct platform_stats *out)
 {
 	out->syscalls = atomic_load(&plat.stats.syscalls);
+	out->trapped = atomic_load(&plat.stats.trapped);
+	out->answered = atomic_load(&plat.stats.answered);
+	out->sites = atomic_load(&plat.stats.sites);
 	out->faults = atomic_load(&plat.stats.faults);
 	out->kicks = atomic_load(&plat.stats.kicks);
 	out->spins_paid = atomic_load(&plat.stats.spins_paid);

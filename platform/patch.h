@@ -45,7 +45,7 @@ struct patch {
 /*
  * Plans a site: code[0, before + after) are the guest's bytes around the call, code[before] its
  * first, call its address; nr the number the call was just made with.  Fills *p, slot offsets
- * included.  -ENOTSUP when the neighbours cannot be displaced, -EINVAL when there is no `syscall`.
+ * included.  -EOPNOTSUPP when the neighbours cannot be displaced, -EINVAL when there is no `syscall`.
  */
 int patch_plan(struct patch *p, const uint8_t *code, size_t before, size_t after, uint64_t call,
     uint32_t nr) MUST_CHECK;

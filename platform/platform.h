@@ -18,7 +18,7 @@
 
 /* Guest addresses are [GUEST_BOTTOM, GUEST_TOP); the stub region lies above. */
 #define GUEST_BOTTOM	0x10000ULL
-#define GUEST_TOP	0x7fffe0000000ULL
+#define GUEST_TOP	0x7fff80000000ULL
 
 struct space;
 struct ctx;
@@ -28,12 +28,18 @@ struct ctx;
 struct platform_conf {
 	const char	*name;		/* "systrap" or "ptrace" */
 	int		 memfile;	/* the memory file; every stub can map it */
+	/*
+	 * By number, of nmarshal calls: what the stub may copy for the sentry (MARSHAL_*); the rest have nothing.
+	 * Must outlive the sandbox.
+	 */
+	const uint32_t	*marshal;
+	unsigned	 nmarshal;
 	int		 proc_dirfd;	/* a procfs of this pid namespace, for the zygote's copy only; closed here in the sentry */
 };
 
 /*
  * Makes the zygote and the shared control file.  Called once, before the filter
- * and before any thread.  -ENOTSUP with a sentence in *why when the host can't run
+ * and before any thread.  -EOPNOTSUPP with a sentence in *why when the host can't run
  * this platform.
  */
 int platform_boot(const struct platform_conf *conf, const char **why) MUST_CHECK;
@@ -45,6 +51,18 @@ void platform_shutdown(void);
  */
 extern uint32_t platform_fp_size;
 extern const char *platform_name;
+
+/*
+ * A call's word: two arguments to be copied in, fifteen bits each, and whether results may be copied out on the way
+ * back to the guest.
+ */
+enum { MARSHAL_NONE, MARSHAL_STRING, MARSHAL_FIXED, MARSHAL_BYTES };
+#define MARSHAL_IN(kind, arg, n)	((uint32_t)(kind) | (uint32_t)(arg) << 2 | (uint32_t)(n) << 5)
+#define MARSHAL_KIND(w)			((w) & 3)
+#define MARSHAL_ARG(w)			((w) >> 2 & 7)
+#define MARSHAL_N(w)			((w) >> 5 & 0x1ff)	/* FIXED: bytes; BYTES: the argument that says how many */
+#define MARSHAL_SECOND			15			/* shift of the other one */
+#define MARSHAL_RESULTS			(1u << 31)
 
 /* ---- spaces -------------------------------------------------------------- */
 
@@ -96,6 +114,28 @@ int64_t space_write(struct space *s, uint64_t va, const void *buf, size_t len) M
 
 int space_host_pid(const struct space *s);	/* for reports */
 
+/* ---- patched calls (patch.h, sites.h); the owner's mm lock held in all of them -------- */
+
+#define AREA_LEN	0x10000ULL	/* a piece of guest memory that holds slots */
+
+extern bool platform_patches;		/* does this platform use them? */
+
+struct patch;
+/*
+ * Plans a patch of the call instruction at `call`, last made with number nr; [lo, hi) is its private, readable and
+ * executable region.  -EOPNOTSUPP: it cannot be patched; -EBUSY: a neighbour is; -EIO, -ESRCH.
+ */
+int space_site_plan(struct space *s, uint64_t call, uint32_t nr, uint64_t lo, uint64_t hi, struct patch *p) MUST_CHECK;
+/* Patches it. -ENOSPC: there is no area with a place for it (space_area_add, then again), or the table is full. */
+int space_site_add(struct space *s, const struct patch *p) MUST_CHECK;
+/* AREA_LEN bytes of private executable memory at va, mapped by the caller, will hold slots. -ENOSPC, -EIO. */
+int space_area_add(struct space *s, uint64_t va) MUST_CHECK;
+/*
+ * The mappings of [start, end) are about to change: the guest's own bytes come back there, no patch elsewhere leads
+ * there, and areas there are given up. -EIO: not all could be restored.
+ */
+int space_sites_drop(struct space *s, uint64_t start, uint64_t end) MUST_CHECK;
+
 /* ---- guest threads ------------------------------------------------------- */
 
 enum stop_kind {
@@ -110,6 +150,7 @@ struct stop {
 	int32_t		signo, code;	/* Linux numbers, code as in siginfo */
 	uint64_t	addr;
 	uint64_t	trapno, error, cr2;	/* as in sigcontext */
+	bool		trapped;	/* STOP_SYSCALL: at a call instruction that was not patched */
 	bool		foreign;	/* STOP_SYSCALL: by int 0x80 or another ABI; answer ENOSYS/SIGSEGV as Linux does */
 };
 
@@ -133,6 +174,35 @@ int ctx_set_fp(struct ctx *c, const void *buf) MUST_CHECK;
 void ctx_reset_fp(struct ctx *c);
 
 /*
+ * What the stub may answer by itself, without a stop, for calls from patched sites: this thread's own identity as
+ * its pid namespace and credentials show it.  Nothing is known of a new ctx.  Owner's thread, or its guest stopped
+ * in a call that changes the answer before anybody can see it.
+ */
+enum ctx_answer {
+	ANSWER_PID = 1, ANSWER_UID, ANSWER_GID, ANSWER_EUID, ANSWER_EGID, ANSWER_PPID, ANSWER_PGRP, ANSWER_TID,
+};
+void ctx_answer(struct ctx *c, enum ctx_answer which, uint32_t value);
+void ctx_forget(struct ctx *c);		/* no answers from now on */
+
+/*
+ * Guest memory that the stub itself copies, for a ctx stopped at a patched call; no call to the host.
+ * ctx_in: the bytes at va as the stub found them on its way in, *len of them; NULL: none.  Shared with the guest: copy once.
+ * ctx_out: will be at va when the guest goes on; false when there is no room or the call has no results.  Only for
+ * memory that the guest may write and the host has mapped.
+ * ctx_flush: what ctx_out has promised is written now.  Before others may look at that memory, or it goes away.
+ */
+const void *ctx_in(struct ctx *c, uint64_t va, size_t *len);
+bool ctx_out(struct ctx *c, uint64_t va, const void *src, size_t len) MUST_CHECK;
+void ctx_flush(struct ctx *c);
+bool ctx_owes(const struct ctx *c, uint64_t va, size_t len);	/* is some of it promised? */
+
+/*
+ * The guest has set its %gs: from now on the register holds what it says, 0 too, and calls from patched sites
+ * trap as others do.  Before that the stub uses it.
+ */
+void ctx_guest_gs(struct ctx *c);
+
+/*
  * Atomic compare-and-swap of a guest word by the stopped guest thread itself:
  * 0 and *seen (swapped when *seen == old), or -EFAULT.
  */
@@ -140,7 +210,7 @@ int ctx_cas32(struct ctx *c, uint64_t va, uint32_t old, uint32_t new, uint32_t *
 
 /* ---- counters (debug, bench) --------------------------------------------- */
 struct platform_stats {
-	uint64_t syscalls, faults, kicks, spins_paid, sleeps, map_batches, map_cmds, spaces_made, forks;
+	uint64_t syscalls, trapped, answered, sites, faults, kicks, spins_paid, sleeps, map_batches, map_cmds, spaces_made, forks;
 };
 void platform_get_stats(struct platform_stats *out);
 

@@ -43,6 +43,7 @@ space_alloc(struct space **out)
 	if (s == NULL)
 		return -ENOMEM;
 	mutex_init(&s->mu, RANK_space);
+	sites_init(&s->sites);
 	list_init(&s->parked);
 	list_init(&s->leaving);
 	list_init(&s->ctxs);
@@ -63,6 +64,8 @@ space_alloc(struct space **out)
 	}
 	mutex_unlock(&plat.mu);
 	if (err) {
+		sites_fini(&s->sites);
+		mutex_fini(&s->mu);
 		obj_free(space, s);
 		return err;
 	}
@@ -312,6 +315,8 @@ space_fork(struct space *parent, struct space **out)
 	mutex_unlock(&parent->mu);
 	if (s == NULL)
 		return err;
+	if (err == 0)
+		err = sites_copy(&s->sites, &parent->sites);
 	stat_inc(forks);
 	return spawn_end(s, err, out);
 }
@@ -349,6 +354,7 @@ space_release_locked(struct space *s)
 	plat.by_slot[s->slot] = NULL;
 	plat.free_spaces[plat.nfree_spaces++] = (uint16_t)s->slot;
 	host_madvise(s->cmd, STUB_SLOT_STRIDE, MADV_REMOVE);
+	sites_fini(&s->sites);
 	mutex_fini(&s->mu);
 	obj_free(space, s);
 }
@@ -634,12 +640,18 @@ int64_t
 space_read(struct space *s, uint64_t va, void *buf, size_t len)
 {
 	uint64_t end;
+	int64_t n;
 
 	if (atomic_load_explicit(&s->dead, memory_order_relaxed))
 		return -ESRCH;
 	if (ckd_add(&end, va, len) || end > GUEST_TOP)
 		return 0;
-	return len == 0 ? 0 : moved(s, host_pread(s->memfd, buf, len, (int64_t)va), len);
+	if (len == 0)
+		return 0;
+	n = moved(s, host_pread(s->memfd, buf, len, (int64_t)va), len);
+	if (n > 0 && sites_any(&s->sites))
+		sites_hide(&s->sites, va, buf, (size_t)n);
+	return n;
 }
 
 int64_t

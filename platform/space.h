@@ -17,6 +17,7 @@
 #include "base/list.h"
 #include "base/lock.h"
 #include "platform/platform.h"
+#include "platform/sites.h"
 #include "platform/stub/stub.h"
 
 #define MAX_SPACES	16384u
@@ -42,6 +43,12 @@ struct space {
 	struct list	leaving;	/* [m] contexts whose thread was told to exit */
 	struct list	ctxs;		/* [zygote] all contexts with an owner */
 	struct list	node;		/* [zygote] live or dying */
+	struct sites	sites;
+};
+
+struct ctx_seg {
+	uint64_t	va;
+	uint32_t	off, len;
 };
 
 struct ctx {
@@ -51,11 +58,21 @@ struct ctx {
 	uint64_t	va;		/* [I] of the context set in the stub */
 	char		*base;		/* [I] the same here */
 	struct stub_ctx	*sh;		/* [I] its header, shared with a hostile guest */
-	uint64_t	uc;		/* [t] checked offset of the frame's ucontext */
+	struct ctx_seg	in[2], out[CTX_NOUT]; /* [t] what the stub has copied, and is to copy; offsets in the set */
+	unsigned	nout;		/* [t] */
+	uint32_t	out_at, out_end; /* [t] room for results in the set; none when equal */
+	bool		guest_gs;	/* [t] %gs is the guest's own */
+	bool		patched;	/* [t] stopped at a patched call: registers in the header, not in a frame */
+	uint64_t	uc;		/* [t] otherwise: checked offset of the frame's ucontext */
+	uint64_t	at;		/* [t] where its last fault was in truth */
+	uint64_t	next, back;	/* [t] what follows that call in the text, and in its slot */
+	uint32_t	lost;		/* [t] of the space's sites, then */
 	_Atomic uint32_t kick;		/* a kick not yet reported */
 	_Atomic bool	running;	/* the guest may be running: a kick needs a signal */
 	int		spin_here, spin_there; /* [t] did waiting awake pay off lately? */
 	unsigned	tries;		/* [t] */
+	bool		together, trying; /* [t] on one processor with its stub; waits awake all the same */
+	uint64_t	try_at_ns, try_gap_ns; /* [t] when to try that again, and how long to leave it after */
 	bool		told_to_spin;	/* [t] the stub, at its last start */
 	uint64_t	fs_base, gs_base; /* [t] what the thread was told last; without FSGSBASE only we can change them */
 	struct list	node;		/* ctxs, parked or leaving */
@@ -79,6 +96,8 @@ struct platform {
 	struct mutex	mu;		/* RANK_zygote */
 	const struct ctx_ops *ops;	/* [I] */
 	bool		ptrace;		/* [I] */
+	const uint32_t	*marshal;	/* [I] of nmarshal calls */
+	unsigned	nmarshal;	/* [I] */
 	bool		fsgsbase;	/* [I] stubs may use the instructions */
 	int		ctl, sock;	/* [I] control file; the end that stubs send to */
 	int		poke[2];	/* [I] wakes the reaper */
@@ -96,7 +115,7 @@ struct platform {
 	bool		stale_donation;	/* [mu] a descriptor that nobody received is on the socket */
 	_Atomic int	nrun;		/* guest threads handed to their stubs */
 	struct {
-		_Atomic uint64_t syscalls, faults, kicks, spins_paid, sleeps, map_batches, map_cmds, spaces_made, forks;
+		_Atomic uint64_t syscalls, trapped, answered, sites, faults, kicks, spins_paid, sleeps, map_batches, map_cmds, spaces_made, forks;
 	} stats;
 };
 extern struct platform plat;

@@ -1,11 +1,15 @@
 /*
- * systrap: guest threads stopped by seccomp traps and signals.
+ * systrap: guest threads stopped by seccomp traps, signals, and patched calls.
  *
  * The host writes a stopped thread's registers and FP image as a signal frame into its
  * context set; the stub's handler announces where, sets the state word to ST_STOP and
  * waits for ST_RUN.  Everything read from the set is read once and may be a lie: the
  * frame's place is checked against the set, registers are the guest's own business, and
  * what would hurt the host is fixed on the way back by the host itself.
+ *
+ * A patched call (sites.h) comes with no signal: the stub puts the general registers into the
+ * header of the set and waits there; floating point stays in the processor.  It goes back the same
+ * way, to wherever the sentry says, unless that takes a frame (single step, a guest's own %gs).
  *
  * The state word's moves:
  *	ST_RUN -> ST_RUN_SLEEP		we go to sleep on it
@@ -25,6 +29,9 @@
 #define SPIN_US		60		/* about what a sleep and a wake-up cost */
 #define SPIN_MAX	8		/* of the scores that say whether waiting awake pays */
 #define SPIN_TRY	16		/* with a bad score, still once in so many times */
+#define TRY_US		3000		/* what it may take the host to move one of two threads to another processor */
+#define TRY_GAP_NS	(NSEC_PER_SEC / 20)
+#define TRY_GAP_MAX_NS	(2 * NSEC_PER_SEC)
 #define WATCH_NS	(NSEC_PER_SEC / 2)
 #define IDLE_NS		(30 * NSEC_PER_SEC)
 #define KICK_NS		(NSEC_PER_SEC / 5)
@@ -32,6 +39,7 @@
 
 #define EFLAGS_USER	0x250dd5ULL	/* what a program may choose, ID and AC included */
 #define EFLAGS_ON	0x202ULL
+#define EFLAGS_TF	0x100ULL
 #define USER_CS		0x33ULL
 #define USER_SS		0x2bULL
 
@@ -166,20 +174,35 @@ base_ok(uint64_t base)
 	return base < STUB_TOP ? base : 0;
 }
 
+/* ---- segment bases --------------------------------------------------------- */
+
+/* While a guest has no use for %gs, it shows the stub the way to the header. */
+static uint64_t
+own_gs(const struct ctx *c)
+{
+	return c->va + STUB_CTX_SIZE - CTX_HDR;
+}
+
 /* Without the instructions a guest cannot change a base but by a call, which we see. */
 static void
 bases_out(struct ctx *c, struct abi_regs *regs)
 {
+	uint64_t gs = c->gs_base;
+
 	regs->fs_base = plat.fsgsbase ? atomic_load_explicit(&c->sh->fs_base, memory_order_relaxed) : c->fs_base;
-	regs->gs_base = plat.fsgsbase ? atomic_load_explicit(&c->sh->gs_base, memory_order_relaxed) : c->gs_base;
+	if (plat.fsgsbase && !c->patched)
+		gs = atomic_load_explicit(&c->sh->gs_base, memory_order_relaxed);
+	regs->gs_base = gs == own_gs(c) ? 0 : gs;
 }
 
 static void
 bases_in(struct ctx *c, const struct abi_regs *regs)
 {
-	uint64_t fs = base_ok(regs->fs_base), gs = base_ok(regs->gs_base);
+	uint64_t fs = base_ok(regs->fs_base), gs;
+	bool guest_gs = c->guest_gs || regs->gs_base != 0;
 	uint32_t how = BASES_INSN;
 
+	gs = guest_gs ? base_ok(regs->gs_base) : own_gs(c);
 	if (!plat.fsgsbase)
 		how = (fs != c->fs_base ? BASES_FS : 0) | (gs != c->gs_base ? BASES_GS : 0);
 	c->fs_base = fs;
@@ -191,19 +214,63 @@ bases_in(struct ctx *c, const struct abi_regs *regs)
 	atomic_store_explicit(&c->sh->gs_base, gs, memory_order_relaxed);
 }
 
+/* ---- stops ------------------------------------------------------------------ */
+
 static void
-stop_syscall(struct abi_regs *regs, struct stop *stop, const struct frame_info *info)
+stop_syscall(struct abi_regs *regs, struct stop *stop, bool foreign)
 {
 	stop->kind = STOP_SYSCALL;
-	stop->foreign = info->sys.arch != AUDIT_ARCH_X86_64 || (regs->rax & 0x40000000) != 0;
+	stop->foreign = foreign || (regs->rax & 0x40000000) != 0;
 	regs->orig_rax = regs->rax;
 	regs->rax = (uint64_t)-ENOSYS;
 }
 
-/* Copies the stop out of the set; false when it is none that a guest in good order makes. */
+/*
+ * A fault of the stub's entry because %gs is the guest's own: the call that it was about to make.
+ * False when what the guest gave for a slot is none, or it has jumped there itself.
+ */
 static bool
-stop_read(struct ctx *c, struct abi_regs *regs, struct stop *stop)
+stop_alien(struct ctx *c, struct abi_regs *regs, struct stop *stop)
 {
+	uint64_t next;
+
+	if (space_read(c->s, regs->r11 - sizeof next, &next, sizeof next) != sizeof next)
+		return false;
+	regs->rip = regs->rcx = next;
+	regs->r11 = regs->eflags;
+	stop_syscall(regs, stop, false);
+	return true;
+}
+
+static bool
+is_alien(const struct frame *f)
+{
+	return (f->info.signo == SIGSEGV && f->uc.rip == stub_text_word(STUB_T_ENTRY)) ||
+	    (f->info.signo == SIGILL && f->uc.rip == stub_text_word(STUB_T_ALIEN));
+}
+
+/* The guest sees neither slots nor the stub: from is where it was let go to. */
+static void
+stop_fault(struct ctx *c, struct abi_regs *regs, struct stop *stop, const struct frame *f, uint64_t from)
+{
+	stop->kind = STOP_FAULT;
+	stop->signo = f->info.signo;
+	stop->code = f->info.code;
+	stop->addr = f->info.addr;
+	stop->trapno = f->uc.trapno;
+	stop->error = f->uc.err;
+	stop->cr2 = f->uc.cr2;
+	c->at = f->uc.rip;
+	regs->rip = f->uc.rip >= GUEST_TOP ? from : sites_leave(&c->s->sites, f->uc.rip);
+	if (stop->addr == f->uc.rip)
+		stop->addr = regs->rip;
+}
+
+/* Copies the stop out of a frame; false when it is none that a guest in good order makes. */
+static bool
+frame_read(struct ctx *c, struct abi_regs *regs, struct stop *stop)
+{
+	uint64_t from = regs->rip;
 	struct frame f;
 
 	if (frame_find(c) != 0)
@@ -211,12 +278,13 @@ stop_read(struct ctx *c, struct abi_regs *regs, struct stop *stop)
 	memcpy(&f, frame_of(c), sizeof f - sizeof f.info.rest);
 	regs_out(regs, &f.uc);
 	bases_out(c, regs);
-	memset(stop, 0, sizeof *stop);
 	switch (f.info.signo) {
 	case SIGSYS:
-		stop_syscall(regs, stop, &f.info);
+		stop_syscall(regs, stop, f.info.sys.arch != AUDIT_ARCH_X86_64);
+		stop->trapped = !stop->foreign;
 		return true;
 	case STUB_SIGKICK:
+		regs->rip = sites_leave(&c->s->sites, regs->rip);
 		stop->kind = STOP_KICK;
 		return true;
 	case SIGSEGV:
@@ -224,17 +292,146 @@ stop_read(struct ctx *c, struct abi_regs *regs, struct stop *stop)
 	case SIGFPE:
 	case SIGILL:
 	case SIGTRAP:
-		stop->kind = STOP_FAULT;
-		stop->signo = f.info.signo;
-		stop->code = f.info.code;
-		stop->addr = f.info.addr;
-		stop->trapno = f.uc.trapno;
-		stop->error = f.uc.err;
-		stop->cr2 = f.uc.cr2;
+		if (!is_alien(&f) || !stop_alien(c, regs, stop))
+			stop_fault(c, regs, stop, &f, from);
 		return true;
 	default:
 		return false;
 	}
+}
+
+static uint64_t
+header_get(struct ctx *c, unsigned at)
+{
+	return atomic_load_explicit(&c->sh->regs[(at - CTX_REGS) / 8], memory_order_relaxed);
+}
+
+static void
+header_set(struct ctx *c, unsigned at, uint64_t v)
+{
+	atomic_store_explicit(&c->sh->regs[(at - CTX_REGS) / 8], v, memory_order_relaxed);
+}
+
+/* What the stub has copied in for the call, by the word that told it to. */
+static void
+data_read(struct ctx *c, const struct abi_regs *r)
+{
+	const uint64_t arg[8] = { r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9, 0, 0 };
+	uint32_t nr = (uint32_t)r->rax, word = nr < plat.nmarshal ? plat.marshal[nr] : 0, w = word;
+	bool big = false;
+
+	for (unsigned i = 0; i < ARRAY_LEN(c->in); i++, w >>= MARSHAL_SECOND) {
+		uint32_t len = atomic_load_explicit(&c->sh->in_len[i], memory_order_relaxed), most = DATA_SMALL;
+
+		c->in[i].len = 0;
+		if (MARSHAL_KIND(w) == MARSHAL_NONE || len == 0)
+			continue;
+		c->in[i].off = STUB_CTX_DATA + i * DATA_SMALL;
+		if (MARSHAL_KIND(w) == MARSHAL_BYTES) {
+			big = true;
+			c->in[i].off = DATA_BIG;
+			most = DATA_BIG_SIZE;
+		}
+		c->in[i].va = arg[MARSHAL_ARG(w)];
+		c->in[i].len = min(len, most);
+	}
+	c->nout = 0;
+	c->out_at = DATA_BIG;
+	c->out_end = (word & MARSHAL_RESULTS) && !big ? DATA_BIG + DATA_BIG_SIZE : DATA_BIG;
+}
+
+/* Tells the stub of the results that it is to copy. */
+static void
+data_write(struct ctx *c)
+{
+	for (unsigned i = 0; i < c->nout; i++)
+		c->sh->out[i] = (struct stub_out){ .va = c->out[i].va, .off = c->out[i].off, .len = c->out[i].len };
+	atomic_store_explicit(&c->sh->nout, c->nout, memory_order_relaxed);
+}
+
+/* The registers of a patched call. */
+static void
+header_read(struct ctx *c, struct abi_regs *r, struct stop *stop)
+{
+	c->next = atomic_load_explicit(&c->sh->next, memory_order_relaxed);
+	c->back = atomic_load_explicit(&c->sh->go_to, memory_order_relaxed);
+	c->lost = atomic_load_explicit(&c->s->sites.lost, memory_order_relaxed);
+	r->rax = header_get(c, CTX_RAX);
+	r->rbx = header_get(c, CTX_RBX);
+	r->rdx = header_get(c, CTX_RDX);
+	r->rsi = header_get(c, CTX_RSI);
+	r->rdi = header_get(c, CTX_RDI);
+	r->rbp = header_get(c, CTX_RBP);
+	r->rsp = header_get(c, CTX_RSP);
+	r->r8 = header_get(c, CTX_R8);
+	r->r9 = header_get(c, CTX_R9);
+	r->r10 = header_get(c, CTX_R10);
+	r->r12 = header_get(c, CTX_R12);
+	r->r13 = header_get(c, CTX_R13);
+	r->r14 = header_get(c, CTX_R14);
+	r->r15 = header_get(c, CTX_R15);
+	r->eflags = header_get(c, CTX_FLAGS);
+	/* As the instruction leaves them. */
+	r->r11 = r->eflags;
+	r->rip = r->rcx = c->next;
+	bases_out(c, r);
+	data_read(c, r);
+	stop_syscall(r, stop, false);
+}
+
+/* Where the guest goes on in truth: in the slot it came from, or wherever a patch has moved rip. */
+static uint64_t
+resume_address(struct ctx *c, const struct abi_regs *r)
+{
+	if (r->rip == c->next && c->lost == atomic_load_explicit(&c->s->sites.lost, memory_order_relaxed))
+		return c->back;
+	return sites_enter(&c->s->sites, r->rip);
+}
+
+static void
+header_write(struct ctx *c, const struct abi_regs *r)
+{
+	header_set(c, CTX_RAX, r->rax);
+	header_set(c, CTX_RBX, r->rbx);
+	header_set(c, CTX_RCX, r->rcx);
+	header_set(c, CTX_RDX, r->rdx);
+	header_set(c, CTX_RSI, r->rsi);
+	header_set(c, CTX_RDI, r->rdi);
+	header_set(c, CTX_RBP, r->rbp);
+	header_set(c, CTX_RSP, r->rsp);
+	header_set(c, CTX_R8, r->r8);
+	header_set(c, CTX_R9, r->r9);
+	header_set(c, CTX_R10, r->r10);
+	header_set(c, CTX_R11, r->r11);
+	header_set(c, CTX_R12, r->r12);
+	header_set(c, CTX_R13, r->r13);
+	header_set(c, CTX_R14, r->r14);
+	header_set(c, CTX_R15, r->r15);
+	header_set(c, CTX_FLAGS, (r->eflags & EFLAGS_USER) | EFLAGS_ON);
+	atomic_store_explicit(&c->sh->go_to, resume_address(c, r), memory_order_relaxed);
+}
+
+static bool
+stop_read(struct ctx *c, struct abi_regs *regs, struct stop *stop)
+{
+	uint32_t way = atomic_load_explicit(&c->sh->way, memory_order_relaxed);
+
+	memset(stop, 0, sizeof *stop);
+	c->patched = way != WAY_FRAME;
+	/* Done, unless the stub says otherwise; twice the same does no harm. */
+	if (way == WAY_KICK || way == WAY_OUT)
+		ctx_flush(c);
+	/* What was copied was for the last call. */
+	c->in[0].len = c->in[1].len = 0;
+	c->nout = 0;
+	c->out_end = c->out_at;
+	if (way == WAY_PATCH)
+		header_read(c, regs, stop);
+	else if (way == WAY_KICK || way == WAY_OUT)
+		stop->kind = STOP_KICK;		/* regs are what we let it go with */
+	else
+		return frame_read(c, regs, stop);
+	return true;
 }
 
 /* ---- waiting ------------------------------------------------------------- */
@@ -251,7 +448,38 @@ may_spin(struct ctx *c, int score)
 {
 	if ((unsigned)atomic_load_explicit(&plat.nrun, memory_order_relaxed) * 2 > plat.ncpu)
 		return false;
+	if (c->together)
+		return c->trying;
 	return score > 0 || c->tries % SPIN_TRY == 0;
+}
+
+/*
+ * Two threads on one processor only keep each other from running by waiting awake, and the host sees no reason to
+ * part them while they take turns asleep.  So now and then they do both run, long enough for it to notice.
+ */
+static void
+look_around(struct ctx *c)
+{
+	uint64_t now;
+
+	c->trying = false;
+	c->together = (atomic_load_explicit(&c->sh->cpu, memory_order_relaxed) & 0xfff) == host_cpu();
+	if (!c->together) {
+		c->try_gap_ns = 0;
+		return;
+	}
+	now = host_clock_ns(CLOCK_MONOTONIC);
+	if (now < c->try_at_ns)
+		return;
+	c->trying = true;
+	c->try_at_ns = now + c->try_gap_ns;
+	c->try_gap_ns = c->try_gap_ns == 0 ? TRY_GAP_NS : min(2 * c->try_gap_ns, TRY_GAP_MAX_NS);
+}
+
+static uint32_t
+spin_turns(const struct ctx *c)
+{
+	return (c->trying ? TRY_US : SPIN_US) * plat.spins_per_us;
 }
 
 static void
@@ -268,12 +496,13 @@ stop_spin(struct ctx *c)
 
 	if (!may_spin(c, c->spin_here))
 		return false;
-	for (unsigned n = SPIN_US * plat.spins_per_us; n > 0 && !paid; n--) {
+	for (unsigned n = spin_turns(c); n > 0 && !paid; n--) {
 		paid = !is_running(atomic_load_explicit(&c->sh->state, memory_order_acquire));
 		if (!paid)
 			cpu_relax();
 	}
-	score(&c->spin_here, paid);
+	if (!c->together)
+		score(&c->spin_here, paid);
 	if (paid)
 		stat_inc(spins_paid);
 	return paid;
@@ -333,13 +562,14 @@ stub_go(struct ctx *c, uint32_t op)
 
 	c->tries++;
 	atomic_store_explicit(&c->sh->op, op, memory_order_relaxed);
-	spins = may_spin(c, c->spin_there) ? SPIN_US * plat.spins_per_us : 0;
+	look_around(c);
+	spins = may_spin(c, c->spin_there) ? spin_turns(c) : 0;
 	atomic_store_explicit(&c->sh->spin, spins, memory_order_relaxed);
 	was = atomic_exchange(&c->sh->state, ST_RUN);
 	if (was != ST_STOP)
 		host_futex_wake(&c->sh->state, 1, true);
 	/* Did the stub's waiting pay off last time? */
-	if (c->told_to_spin)
+	if (c->told_to_spin && !c->together)
 		score(&c->spin_there, was == ST_STOP);
 	c->told_to_spin = spins != 0;
 	ok = stop_spin(c) || stop_sleep(c, op != COP_RESUME);
@@ -348,6 +578,55 @@ stub_go(struct ctx *c, uint32_t op)
 }
 
 /* ---- operations ---------------------------------------------------------- */
+
+/* A thread stopped at a patched call gets a frame to go back from. */
+static bool
+frame_make(struct ctx *c)
+{
+	ctx_flush(c);
+	if (!stub_go(c, COP_FRAME) || atomic_load(&c->sh->way) != WAY_FRAME || frame_find(c) != 0)
+		return false;
+	c->patched = false;
+	return true;
+}
+
+static bool
+regs_load(struct ctx *c, const struct abi_regs *regs)
+{
+	struct frame_uc *uc;
+
+	if (c->patched && ((regs->eflags & EFLAGS_TF) || c->guest_gs || regs->gs_base != 0) && !frame_make(c))
+		return false;
+	bases_in(c, regs);
+	if (c->patched) {
+		data_write(c);
+		header_write(c, regs);
+		return true;
+	}
+	ctx_flush(c);
+	uc = &frame_of(c)->uc;
+	regs_in(uc, regs);
+	uc->rip = sites_enter(&c->s->sites, regs->rip);
+	return true;
+}
+
+/* A jump into the middle of a patched call has trapped: it goes on in the slot. */
+static bool
+is_detour(struct ctx *c, struct abi_regs *regs, const struct stop *stop)
+{
+	uint64_t rip = c->at;
+
+	if (stop->kind != STOP_FAULT || !sites_any(&c->s->sites))
+		return false;
+	if (stop->signo == SIGTRAP)
+		rip--;				/* behind the int3 */
+	else if (stop->signo != SIGILL && (stop->signo != SIGSEGV || stop->addr != 0))
+		return false;
+	if (!sites_inside(&c->s->sites, rip))
+		return false;
+	regs->rip = rip;
+	return true;
+}
 
 static void
 systrap_run(struct ctx *c, struct abi_regs *regs, struct stop *stop)
@@ -360,6 +639,7 @@ systrap_run(struct ctx *c, struct abi_regs *regs, struct stop *stop)
 	}
 	atomic_store(&c->running, true);
 	if (kick_take(c)) {
+		ctx_flush(c);
 		atomic_store(&c->running, false);
 		memset(stop, 0, sizeof *stop);
 		stop->kind = STOP_KICK;
@@ -367,11 +647,9 @@ systrap_run(struct ctx *c, struct abi_regs *regs, struct stop *stop)
 	}
 	atomic_fetch_add_explicit(&plat.nrun, 1, memory_order_relaxed);
 	do {
-		regs_in(&frame_of(c)->uc, regs);
-		bases_in(c, regs);
-		ok = stub_go(c, COP_RESUME) && stop_read(c, regs, stop);
+		ok = regs_load(c, regs) && stub_go(c, COP_RESUME) && stop_read(c, regs, stop);
 		/* A signal for a kick that was reported already: go on. */
-	} while (ok && stop->kind == STOP_KICK && !kick_take(c));
+	} while (ok && (is_detour(c, regs, stop) || (stop->kind == STOP_KICK && !kick_take(c))));
 	atomic_fetch_sub_explicit(&plat.nrun, 1, memory_order_relaxed);
 	atomic_store(&c->running, false);
 	if (!ok)
@@ -395,12 +673,19 @@ systrap_leave(struct ctx *c)
 		host_futex_wake(&c->sh->state, 1, true);
 }
 
+/* The image of a thread at a patched call is at the head of the set, on request. */
+static bool
+fp_move(struct ctx *c, uint32_t op)
+{
+	return stub_go(c, op) && atomic_load(&c->sh->way) != WAY_FRAME;
+}
+
 static int
 systrap_get_fp(struct ctx *c, void *buf)
 {
-	const void *image = fp_find(c);
+	const void *image = c->patched ? c->base : fp_find(c);
 
-	if (image == NULL)
+	if (image == NULL || (c->patched && !fp_move(c, COP_FP_GET)))
 		return -ESRCH;
 	memcpy(buf, image, platform_fp_size);
 	return 0;
@@ -409,12 +694,12 @@ systrap_get_fp(struct ctx *c, void *buf)
 static int
 systrap_set_fp(struct ctx *c, const void *buf)
 {
-	void *image = fp_find(c);
+	void *image = c->patched ? c->base : fp_find(c);
 
 	if (image == NULL)
 		return -ESRCH;
 	memcpy(image, buf, platform_fp_size);
-	return 0;
+	return !c->patched || fp_move(c, COP_FP_SET) ? 0 : -ESRCH;
 }
 
 static int

@@ -67,7 +67,7 @@ make_text(void)
 	unsigned cap = ARRAY_LEN(progs.code);
 	int fd, n, m;
 
-	if ((size_t)(stub_blob_end - stub_blob) != STUB_TEXT_SIZE || stub_text_word(0) != STUB_T_MAGIC)
+	if ((size_t)(stub_blob_end - stub_blob) != STUB_CODE_SIZE || plat.nmarshal > STUB_MARSHAL_CALLS || stub_text_word(0) != STUB_T_MAGIC)
 		return -ENOEXEC;
 	n = filter_export(ROLE_MAPPER, !plat.fsgsbase, progs.code, cap);
 	if (n < 0)
@@ -83,7 +83,8 @@ make_text(void)
 	fd = memfd_create("stub", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd < 0)
 		return -ENFILE;
-	if (host_pwrite(fd, stub_blob, STUB_TEXT_SIZE, 0) != STUB_TEXT_SIZE ||
+	if (host_pwrite(fd, stub_blob, STUB_CODE_SIZE, 0) != STUB_CODE_SIZE ||
+	    host_pwrite(fd, plat.marshal, plat.nmarshal * 4, STUB_CODE_SIZE) != (int64_t)plat.nmarshal * 4 ||
 	    host_pwrite(fd, &progs, sizeof progs, STUB_TEXT_SIZE) != (int64_t)sizeof progs ||
 	    ftruncate(fd, STUB_TEXT_SIZE + STUB_PROGS_SIZE) != 0 ||
 	    fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) != 0) {

@@ -7,7 +7,8 @@
 #include "base/json.h"
 #include "runtime/runtime.h"
 
-struct globals rt = { .log_format = (char *)(uintptr_t)"text", .platform = (char *)(uintptr_t)"systrap" };
+struct globals rt = { .log_format = (char *)(uintptr_t)"text", .platform = (char *)(uintptr_t)"systrap",
+	.patch = (char *)(uintptr_t)"auto" };
 
 const struct command commands[] = {
 #define COMMAND(name, fn, args, help) { name, fn, args, help },
@@ -23,6 +24,7 @@ static const struct opt global_opts[] = {
 	{ 0, "log", "FILE", "append errors to FILE", OPT_STR, &rt.log },
 	{ 0, "log-format", "FORMAT", "of that file: text or json", OPT_STR, &rt.log_format },
 	{ 0, "platform", "NAME", "how guest code runs: systrap or ptrace", OPT_STR, &rt.platform },
+	{ 0, "patch", "WHEN", "patch calls that trap often: auto, always (at once) or off", OPT_STR, &rt.patch },
 	{ 0, "strace", NULL, "print every system call of the guest", OPT_FLAG, &rt.strace },
 	{ 0, "debug-log", "FILE", "messages of the sentry and the gofer", OPT_STR, &rt.debug_log },
 	{ 0, "debug", NULL, "more messages, here and in the debug log", OPT_FLAG, &rt.debug },

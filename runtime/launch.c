@@ -291,6 +291,8 @@ start_both(struct launch *l, struct confine *c, int files[2], struct err *err)
 	return e;
 }
 
+#define PATCH_AFTER_TRAPS	3	/* a trap costs a third of what patching does */
+
 int
 launch_start(struct launch *l, struct err *err)
 {
@@ -301,7 +303,11 @@ launch_start(struct launch *l, struct err *err)
 
 	if (strcmp(rt.platform, "systrap") != 0 && strcmp(rt.platform, "ptrace") != 0)
 		return err_set(err, 0, "--platform %s: must be systrap or ptrace", rt.platform);
+	if (strcmp(rt.patch, "auto") != 0 && strcmp(rt.patch, "always") != 0 && strcmp(rt.patch, "off") != 0)
+		return err_set(err, 0, "--patch %s: must be auto, always or off", rt.patch);
 	json_object_set_new(l->boot, "platform", json_string(rt.platform));
+	json_object_set_new(l->boot, "patch_after", json_integer(strcmp(rt.patch, "auto") == 0 ? PATCH_AFTER_TRAPS :
+	    strcmp(rt.patch, "always") == 0));
 	sanitize_before_lockdown();
 	e = open_self(c.rootless, &fd[EXE], err);
 	if (!e)

@@ -15,7 +15,7 @@ struct globals {
 	char	*root;		/* where containers are recorded */
 	char	*log;		/* file for errors, for engines */
 	char	*log_format;
-	char	*platform;
+	char	*platform, *patch;
 	char	*debug_log;	/* file for the sentry's and gofer's messages */
 	bool	debug;
 	bool	strace;

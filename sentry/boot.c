@@ -288,6 +288,7 @@ init_kernel(const struct bootspec *spec)
 	kernel.ncpus = (uint32_t)get_nprocs();
 	kernel.ram = (uint64_t)get_phys_pages() * PAGE_SIZE;
 	kernel.init_mortal = spec->init_mortal;
+	mm_patch_after = spec->patch_after;
 	kernel.strace = spec->strace;
 	kernel.report = spec->report;
 	kernel.report_fd = BOOT_FD_REPORT;
@@ -303,7 +304,10 @@ lock_down(const struct bootspec *spec)
 		.proc_dirfd = BOOT_FD_PROC,
 	};
 	const char *why = NULL;
-	int err = platform_boot(&conf, &why);
+	int err;
+
+	conf.marshal = syscall_marshal(&conf.nmarshal);
+	err = platform_boot(&conf, &why);
 
 	if (err)
 		boot_fail(why ? why : "the platform cannot start", err);

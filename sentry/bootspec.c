@@ -216,6 +216,7 @@ read_record(struct jread *r, const json_t *j, struct bootspec *out)
 	out->strace = jget_bool(r, j, "", "strace", false);
 	out->report = jget_bool(r, j, "", "report", false);
 	out->wait_start = jget_bool(r, j, "", "wait_start", false);
+	out->patch_after = (unsigned)jget_i64(r, j, "", "patch_after", 0);
 	out->memfile_size = (uint64_t)jget_i64(r, j, "", "memfile_size", 0);
 	out->memory_limit = (uint64_t)jget_i64(r, j, "", "memory_limit", 0);
 	out->pids_limit = (uint64_t)jget_i64(r, j, "", "pids_limit", 0);

@@ -49,6 +49,7 @@ struct bootspec {
 	bool		 init_mortal;	/* pid 1 is not protected from signals: `village do` behaves as outside */
 	bool		 strace, report, wait_start;	/* wait_start: run the init process only when control says so */
 	char		*strace_filter;	/* family or NULL */
+	unsigned	patch_after;	/* a call is patched when it has trapped so often at one place; 0: never */
 	uint64_t	 memfile_size;	/* bytes of BOOT_FD_MEMFILE */
 	uint64_t	 memory_limit;	/* bytes, 0: none */
 	uint64_t	 pids_limit;	/* 0: none */

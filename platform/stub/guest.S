@@ -1,9 +1,16 @@
 /*
- * guest: the code that guest threads run above their memory: the handler of every signal.
+ * guest: the code that guest threads run above their memory: the handler of every signal, and the
+ * way in for patched calls.
  *
- * A guest thread is either in guest code or in here, on its context set, waiting for the
- * sentry.  The few calls that its filter allows are made from this page alone.  It may
- * jump anywhere in here with any registers: whatever happens then happens to this guest.
+ * A guest thread is either in guest code or in here, waiting for the sentry.  It comes by a signal
+ * (its registers are in the frame then, on the context set) or from a patched call (they are in the
+ * header of the set then, which %gs points at).  The few calls that its filter allows are made from
+ * this page alone.  It may jump anywhere in here with any registers: whatever happens then happens
+ * to this guest.
+ *
+ * A kick may come while a thread is in here.  Before it has announced its stop that means nothing: the
+ * sentry is about to have the thread anyway.  After that it matters only if the sentry has already
+ * let the thread go, which must not reach the guest then; see `kicked`.
  */
 #include "platform/stub/stub.h"
 
@@ -14,11 +21,12 @@
 #define NR_futex	202
 #define ARCH_SET_GS	0x1001
 #define ARCH_SET_FS	0x1002
+#define CPU_SEGMENT	0x7b
 #define UC_RIP		168
 
 	.section .text.guest, "ax"
 	.globl	guest_first, guest_handler, guest_restorer, guest_cas, guest_cas_done
-	.globl	guest_leave
+	.globl	guest_leave, guest_entry, guest_alien
 
 /* The first act of a thread: a call that is not allowed, so that a frame exists. */
 guest_first:
@@ -26,27 +34,143 @@ guest_first:
 	syscall
 	ud2
 
+/* ---- patched calls ---- */
+
+/*
+ * From a slot (platform/patch.h): r11 where it goes on, what follows the call in front of that.
+ * rcx and r11 are the call's to spoil; everything else, the flags too, is the guest's.
+ */
 	.align	64
-/* rsi siginfo, rdx ucontext, both on the context set, as is the stack. */
-guest_handler:
-	mov	UC_RIP(%rdx), %rax
-	lea	cas_begin(%rip), %rcx
-	sub	%rcx, %rax
-	cmp	$(cas_end - cas_begin), %rax
-	jb	cas_faulted
+guest_entry:
+	mov	%gs:CTX_MAGIC, %rcx
+	lea	-CTX_MAGIC_VALUE(%rcx), %rcx
+	jrcxz	1f
+guest_alien:
+	ud2
+1:	mov	%rsp, %gs:CTX_RSP
+	mov	%gs:CTX_SELF, %rsp
+	lea	CTX_FLAGS+8(%rsp), %rsp
+	pushf
+	lea	-CTX_FLAGS(%rsp), %rsp
+	mov	%r11, CTX_GOTO(%rsp)
+	mov	%rax, CTX_RAX(%rsp)
+	cmpl	$0, CTX_KICKED(%rsp)
+	jne	call
+/* A kick from here on goes to `again`: the answer may not reach the guest. */
+answer:
+	mov	%eax, %r11d
+	cmp	$ANSWER_CALLS, %r11d
+	jae	call
+	lea	answer_calls(%rip), %rcx
+	movzbl	(%rcx,%r11), %r11d
+	bt	%r11d, CTX_KNOWN(%rsp)
+	jnc	call
+	mov	CTX_ANSWERS(%rsp,%r11,4), %eax
+	incq	CTX_ANSWERED(%rsp)
+	mov	CTX_GOTO(%rsp), %rcx
+	mov	-8(%rcx), %rcx
+	mov	CTX_FLAGS(%rsp), %r11
+	lea	CTX_FLAGS(%rsp), %rsp
+	popf
+	mov	%gs:CTX_RSP, %rsp
+	jmp	*%gs:CTX_GOTO
+again:
+	mov	%gs:CTX_SELF, %rsp
+call:
+	mov	CTX_GOTO(%rsp), %r11
+	mov	-8(%r11), %rcx
+	mov	%rcx, CTX_NEXT(%rsp)
+	mov	%rbx, CTX_RBX(%rsp)
+	mov	%rdx, CTX_RDX(%rsp)
+	mov	%rsi, CTX_RSI(%rsp)
+	mov	%rdi, CTX_RDI(%rsp)
+	mov	%rbp, CTX_RBP(%rsp)
+	mov	%r8, CTX_R8(%rsp)
+	mov	%r9, CTX_R9(%rsp)
+	mov	%r10, CTX_R10(%rsp)
+	mov	%r12, CTX_R12(%rsp)
+	mov	%r13, CTX_R13(%rsp)
+	mov	%r14, CTX_R14(%rsp)
+	mov	%r15, CTX_R15(%rsp)
 	mov	%rsp, %rbx
-	or	$(STUB_CTX_SIZE - 1), %rbx
-	sub	$(CTX_HDR - 1), %rbx
-	mov	%rdx, CTX_UC(%rbx)
+	movl	$0, CTX_KICKED(%rbx)
+	movl	$WAY_PATCH, CTX_WAY(%rbx)
 	testl	$BASES_INSN, CTX_BASES(%rbx)
-	jz	stop
+	jz	in
 	rdfsbase %rax
 	mov	%rax, CTX_FSBASE(%rbx)
-	rdgsbase %rax
-	mov	%rax, CTX_GSBASE(%rbx)
+
+/*
+ * Arguments on their way in: r12 what is left of the call's word (platform.h), r13 where the next
+ * small one goes, r14 where its length.  What faults is left to the sentry, see `in_faulted`.
+ */
+in:
+	movq	$0, CTX_IN_LEN(%rbx)
+	mov	CTX_RAX(%rbx), %eax
+	cmp	$STUB_MARSHAL_CALLS, %eax
+	jae	stop
+	movabs	$STUB_MARSHAL, %rcx
+	mov	(%rcx,%rax,4), %r12d
+	and	$0x3fffffff, %r12d
+	jz	stop
+	cld
+	lea	STUB_CTX_DATA+CTX_HDR-STUB_CTX_SIZE(%rbx), %r13
+	lea	CTX_IN_LEN(%rbx), %r14
+in_next:
+	mov	%r12d, %eax
+	shr	$2, %eax
+	and	$7, %eax
+	mov	CTX_REGS(%rbx,%rax,8), %rsi
+	mov	%r12d, %edx
+	shr	$5, %edx
+	and	$0x1ff, %edx
+	mov	%r12d, %eax
+	and	$3, %eax
+	jz	in_done
+	test	%rsi, %rsi
+	jz	in_done
+	cmp	$2, %eax
+	jb	in_string
+	je	in_fixed
+	mov	CTX_REGS(%rbx,%rdx,8), %rcx
+	lea	DATA_BIG+CTX_HDR-STUB_CTX_SIZE(%rbx), %rdi
+	cmp	$DATA_BIG_SIZE, %rcx
+	ja	in_done
+	jmp	1f
+in_fixed:
+	mov	%edx, %ecx
+	mov	%r13, %rdi
+1:	mov	%ecx, %edx
+in_begin:
+	rep movsb
+	jmp	in_copied
+in_string:
+	xor	%edx, %edx
+1:	mov	(%rsi,%rdx), %al
+	mov	%al, (%r13,%rdx)
+	inc	%edx
+	test	%al, %al
+	jz	in_copied
+	cmp	$DATA_SMALL, %edx
+	jb	1b
+	jmp	in_done
+in_copied:
+	mov	%edx, (%r14)
+in_done:
+	add	$4, %r14
+	add	$DATA_SMALL, %r13
+	shr	$15, %r12d
+	jnz	in_next
+
+/* ---- stopped: rbx the header ---- */
+
 stop:
+	mov	$CPU_SEGMENT, %eax		/* its limit is the number of the processor */
+	lsl	%eax, %eax
+	mov	%eax, CTX_CPU(%rbx)
 	mov	$ST_STOP, %eax
 	xchg	%eax, CTX_STATE(%rbx)
+stopped:
 	cmp	$ST_RUN_SLEEP, %eax
 	jne	1f
 	lea	CTX_STATE(%rbx), %rdi
@@ -76,10 +200,8 @@ stop:
 	je	4b
 go:
 	mov	CTX_OP(%rbx), %eax
-	cmp	$COP_CAS, %eax
-	je	cas
-	cmp	$COP_EXIT, %eax
-	je	guest_leave
+	test	%eax, %eax
+	jnz	work
 	mov	CTX_BASES(%rbx), %r12d
 	test	$BASES_INSN, %r12d
 	jz	1f
@@ -99,9 +221,149 @@ go:
 	mov	CTX_GSBASE(%rbx), %rsi
 	mov	$NR_arch_prctl, %eax
 	syscall
-1:	add	$8, %rsp
+1:	cmpl	$WAY_FRAME, CTX_WAY(%rbx)
+	jne	resume
+	add	$8, %rsp
 guest_restorer:
 	mov	$NR_rt_sigreturn, %eax
+	syscall
+	ud2
+
+/* Back from a patched call, with whatever registers the sentry has put into the header. */
+resume:
+	cmpl	$0, CTX_OUT_N(%rbx)
+	jne	out
+resume_regs:
+	lea	CTX_FLAGS(%rbx), %rsp
+	popf
+	mov	CTX_RAX(%rbx), %rax
+	mov	CTX_RCX(%rbx), %rcx
+	mov	CTX_RDX(%rbx), %rdx
+	mov	CTX_RSI(%rbx), %rsi
+	mov	CTX_RDI(%rbx), %rdi
+	mov	CTX_RBP(%rbx), %rbp
+	mov	CTX_R8(%rbx), %r8
+	mov	CTX_R9(%rbx), %r9
+	mov	CTX_R10(%rbx), %r10
+	mov	CTX_R11(%rbx), %r11
+	mov	CTX_R12(%rbx), %r12
+	mov	CTX_R13(%rbx), %r13
+	mov	CTX_R14(%rbx), %r14
+	mov	CTX_R15(%rbx), %r15
+	mov	CTX_RSP(%rbx), %rsp
+	mov	CTX_RBX(%rbx), %rbx
+	jmp	*%gs:CTX_GOTO
+
+/* ---- signals: rsi siginfo, rdx ucontext, both on the context set, as is the stack ---- */
+
+	.align	64
+guest_handler:
+	mov	%rsp, %rbx
+	or	$(STUB_CTX_SIZE - 1), %rbx
+	sub	$(CTX_HDR - 1), %rbx
+	cmpl	$STUB_SIGKICK, (%rsi)
+	je	kick
+	mov	UC_RIP(%rdx), %rax
+	lea	in_begin(%rip), %rcx
+	sub	%rcx, %rax
+	lea	in_done(%rip), %rcx
+	cmp	$(in_copied - in_begin), %rax
+	jb	elsewhere
+	mov	UC_RIP(%rdx), %rax
+	lea	out_begin(%rip), %rcx
+	sub	%rcx, %rax
+	lea	out_faulted(%rip), %rcx
+	cmp	$(out_end - out_begin), %rax
+	jb	elsewhere
+	mov	UC_RIP(%rdx), %rax
+	lea	cas_begin(%rip), %rcx
+	sub	%rcx, %rax
+	cmp	$(cas_end - cas_begin), %rax
+	jb	cas_faulted
+	jmp	1f
+kick:
+	mov	UC_RIP(%rdx), %rax
+	lea	guest_entry(%rip), %rcx
+	sub	%rcx, %rax
+	cmp	$(work_end - guest_entry), %rax
+	jb	kicked
+1:	mov	%rdx, CTX_UC(%rbx)
+	movl	$WAY_FRAME, CTX_WAY(%rbx)
+	testl	$BASES_INSN, CTX_BASES(%rbx)
+	jz	stop
+	rdfsbase %rax
+	mov	%rax, CTX_FSBASE(%rbx)
+	rdgsbase %rax
+	mov	%rax, CTX_GSBASE(%rbx)
+	jmp	stop
+
+/* A kick in our own code, rax where. */
+kicked:
+	cmp	$(call - guest_entry), %rax
+	jae	1f
+	lea	again(%rip), %rcx
+	cmp	$(answer - guest_entry), %rax
+	jae	2f
+	/* Not yet decided who answers: the sentry, then. */
+	movl	$1, CTX_KICKED(%rbx)
+	jmp	3f
+1:	cmp	$(stopped - guest_entry), %rax
+	jb	3f
+	/* Stopped, and let go again?  Unless it is work for the sentry that will stop once more. */
+	mov	CTX_STATE(%rbx), %eax
+	sub	$ST_RUN, %eax
+	cmp	$(ST_RUN_SLEEP - ST_RUN), %eax
+	ja	3f
+	cmpl	$COP_RESUME, CTX_OP(%rbx)
+	jne	3f
+	lea	stop_again(%rip), %rcx
+2:
+elsewhere:
+	mov	%rcx, UC_RIP(%rdx)
+3:	add	$8, %rsp
+	jmp	guest_restorer
+
+stop_again:
+	mov	%gs:CTX_SELF, %rbx
+	mov	%rbx, %rsp
+	movl	$WAY_KICK, CTX_WAY(%rbx)
+	jmp	stop
+
+/* Results on their way out: rbx the header, as the sentry left them there. */
+out:
+	cld
+	mov	CTX_OUT_N(%rbx), %r12d
+	lea	CTX_OUT(%rbx), %r13
+	lea	CTX_HDR-STUB_CTX_SIZE(%rbx), %r14
+1:	mov	OUT_VA(%r13), %rdi
+	mov	OUT_OFF(%r13), %esi
+	add	%r14, %rsi
+	mov	OUT_LEN(%r13), %ecx
+out_begin:
+	rep movsb
+out_end:
+	add	$OUT_SIZE, %r13
+	dec	%r12d
+	jnz	1b
+	movl	$0, CTX_OUT_N(%rbx)
+	jmp	resume_regs
+out_faulted:
+	movl	$WAY_OUT, CTX_WAY(%rbx)
+	jmp	stop
+
+/* ---- work for the sentry: eax what ---- */
+
+work:
+	cmp	$COP_CAS, %eax
+	je	cas
+	cmp	$COP_FP_GET, %eax
+	je	fp_get
+	cmp	$COP_FP_SET, %eax
+	je	fp_set
+	cmp	$COP_EXIT, %eax
+	je	guest_leave
+	/* COP_FRAME: a trap makes one. */
+	mov	$NR_getpid, %eax
 	syscall
 	ud2
 
@@ -116,23 +378,12 @@ cas:
 	mov	CTX_CASOLD(%rbx), %eax
 	mov	CTX_CASNEW(%rbx), %ecx
 	xor	%edx, %edx
-	call	cas_begin
-	mov	%eax, CTX_SEEN(%rbx)
-	mov	%edx, CTX_RC(%rbx)
-	jmp	stop
-
-/* Under ptrace the sentry starts this with the arguments in place, and takes the trap. */
-guest_cas:
-	xor	%edx, %edx
-	lock cmpxchg %ecx, (%rdi)
-	int3
-guest_cas_done:
-	ud2
-
 cas_begin:
 	lock cmpxchg %ecx, (%rdi)
 cas_end:
-	ret
+	mov	%eax, CTX_SEEN(%rbx)
+	mov	%edx, CTX_RC(%rbx)
+	jmp	stop
 
 /* The word could not be reached: go on after the instruction with the error in edx. */
 cas_faulted:
@@ -142,3 +393,39 @@ cas_faulted:
 	movl	$-1, 140(%rdx)
 	add	$8, %rsp
 	jmp	guest_restorer
+
+fp_get:
+	mov	$-1, %eax
+	mov	%eax, %edx
+	xsave64	CTX_HDR-STUB_CTX_SIZE(%rbx)
+	jmp	stop
+fp_set:
+	mov	$-1, %eax
+	mov	%eax, %edx
+	xrstor64 CTX_HDR-STUB_CTX_SIZE(%rbx)
+	jmp	stop
+work_end:
+
+/* Under ptrace the sentry starts this with the arguments in place, and takes the trap. */
+guest_cas:
+	xor	%edx, %edx
+	lock cmpxchg %ecx, (%rdi)
+	int3
+guest_cas_done:
+	ud2
+
+/* Which answer a call takes: enum ctx_answer; 0, which is never known, for all others. */
+	.macro	answers nr, which
+	.org	answer_calls + \nr
+	.byte	\which
+	.endm
+answer_calls:
+	answers	39, 1			/* getpid */
+	answers	102, 2			/* getuid */
+	answers	104, 3			/* getgid */
+	answers	107, 4			/* geteuid */
+	answers	108, 5			/* getegid */
+	answers	110, 6			/* getppid */
+	answers	111, 7			/* getpgrp */
+	answers	186, 8			/* gettid */
+	.set	ANSWER_CALLS, . - answer_calls

@@ -41,6 +41,8 @@ _start:
 	.quad	guest_cas
 	.quad	guest_cas_done
 	.quad	guest_leave
+	.quad	guest_entry
+	.quad	guest_alien
 
 	.org	STUB_C_SELFMEM - STUB_TEXT
 	.asciz	"self/mem"

@@ -48,6 +48,57 @@
 #define CTX_CASNEW	52
 #define CTX_SEEN	56
 #define CTX_RC		60
+#define CTX_WAY		64
+#define CTX_KNOWN	68
+#define CTX_SELF	72
+#define CTX_MAGIC	80
+#define CTX_GOTO	88
+#define CTX_NEXT	96
+#define CTX_KICKED	104
+#define CTX_CPU		108
+#define CTX_ANSWERED	112
+#define CTX_REGS	120	/* the six arguments in order first */
+#define CTX_RDI		(CTX_REGS + 0)
+#define CTX_RSI		(CTX_REGS + 8)
+#define CTX_RDX		(CTX_REGS + 16)
+#define CTX_R10		(CTX_REGS + 24)
+#define CTX_R8		(CTX_REGS + 32)
+#define CTX_R9		(CTX_REGS + 40)
+#define CTX_RAX		(CTX_REGS + 48)
+#define CTX_RBX		(CTX_REGS + 56)
+#define CTX_RCX		(CTX_REGS + 64)
+#define CTX_RBP		(CTX_REGS + 72)
+#define CTX_RSP		(CTX_REGS + 80)
+#define CTX_R11		(CTX_REGS + 88)
+#define CTX_R12		(CTX_REGS + 96)
+#define CTX_R13		(CTX_REGS + 104)
+#define CTX_R14		(CTX_REGS + 112)
+#define CTX_R15		(CTX_REGS + 120)
+#define CTX_FLAGS	(CTX_REGS + 128)
+#define CTX_ANSWERS	256
+#define CTX_NANSWERS	16
+#define CTX_IN_LEN	320
+#define CTX_OUT_N	328
+#define CTX_OUT		336
+#define CTX_NOUT	4
+#define OUT_VA		0
+#define OUT_OFF		8
+#define OUT_LEN		12
+#define OUT_SIZE	16
+
+/* Data in transit: two small places, then one for bytes by the count, or for results. */
+#define DATA_SMALL	0x1000
+#define DATA_BIG	(STUB_CTX_DATA + 2 * DATA_SMALL)
+#define DATA_BIG_SIZE	0x10000
+
+/* What every header of a set holds at CTX_MAGIC: tells a thread's own %gs from one that the guest has set. */
+#define CTX_MAGIC_VALUE	0x56696c67
+
+/* Where a stopped thread's registers are. */
+#define WAY_FRAME	0	/* in a signal frame, floating point too */
+#define WAY_PATCH	1	/* in the header, at a patched call; floating point in the processor */
+#define WAY_KICK	2	/* the same, but kicked on its way out: the header is what we put there */
+#define WAY_OUT		3	/* the same, but a result could not be copied out */
 
 /* How the segment bases travel: not at all (ptrace sees to them), by instruction, by a call where one changes. */
 #define BASES_INSN	1
@@ -63,6 +114,9 @@
 #define COP_RESUME	0
 #define COP_CAS		1
 #define COP_EXIT	2
+#define COP_FRAME	3	/* moves the registers of a patched call to a signal frame's place */
+#define COP_FP_GET	4	/* saves floating point at the head of the set */
+#define COP_FP_SET	5	/* and loads it from there */
 
 #ifndef __ASSEMBLER__
 #include "base/base.h"
@@ -98,6 +152,19 @@ struct stub_ctx {
 	_Atomic uint32_t bases;		/* BASES_* */
 	_Atomic uint64_t cas_va;
 	_Atomic uint32_t cas_old, cas_new, cas_seen, cas_rc;
+	_Atomic uint32_t way;		/* WAY_* */
+	_Atomic uint32_t known;		/* bit n: answers[n] holds */
+	uint64_t	self, magic;	/* address of this header in the stub; CTX_MAGIC_VALUE */
+	_Atomic uint64_t go_to;		/* where a patched call comes back to */
+	_Atomic uint64_t next;		/* what follows it in the guest's text */
+	_Atomic uint32_t kicked;	/* the next call may not be answered by the stub */
+	_Atomic uint32_t cpu;		/* low twelve bits: where it stopped last */
+	_Atomic uint64_t answered;	/* calls that were */
+	_Atomic uint64_t regs[17];	/* as CTX_REGS says */
+	_Atomic uint32_t answers[CTX_NANSWERS]; /* by enum ctx_answer; 0 is unused */
+	_Atomic uint32_t in_len[2];	/* bytes of each argument that are here; 0: not */
+	_Atomic uint32_t nout, pad;	/* results to copy */
+	struct stub_out	{ uint64_t va; uint32_t off, len; } out[CTX_NOUT];
 };
 
 _Static_assert(sizeof(struct stub_ent) == ENT_SIZE && offsetof(struct stub_ent, args) == ENT_ARGS, "entry");
@@ -105,7 +172,10 @@ _Static_assert(offsetof(struct stub_cmd, ent) == CMD_ENT && offsetof(struct stub
 _Static_assert(sizeof(struct stub_cmd) <= STUB_CMD_SIZE, "cmd size");
 _Static_assert(offsetof(struct stub_res, val) == RES_VAL, "res");
 _Static_assert(offsetof(struct stub_ctx, gs_base) == CTX_GSBASE && offsetof(struct stub_ctx, bases) == CTX_BASES &&
-    offsetof(struct stub_ctx, cas_va) == CTX_CASVA && offsetof(struct stub_ctx, cas_rc) == CTX_RC, "ctx");
+    offsetof(struct stub_ctx, cas_va) == CTX_CASVA && offsetof(struct stub_ctx, cas_rc) == CTX_RC &&
+    offsetof(struct stub_ctx, self) == CTX_SELF && offsetof(struct stub_ctx, regs) == CTX_REGS &&
+    offsetof(struct stub_ctx, answers) == CTX_ANSWERS && offsetof(struct stub_ctx, in_len) == CTX_IN_LEN &&
+    offsetof(struct stub_ctx, out) == CTX_OUT && DATA_BIG + DATA_BIG_SIZE == STUB_CTX_DATA_END && sizeof(struct stub_ctx) <= CTX_HDR, "ctx");
 
 /* The linked stub (blob.S). */
 extern const char stub_blob[], stub_blob_end[];
@@ -119,5 +189,7 @@ extern const char stub_blob[], stub_blob_end[];
 #define STUB_T_CAS	32	/* compare-and-swap under ptrace; ends in int3 */
 #define STUB_T_CAS_DONE	40	/* the address after the int3 */
 #define STUB_T_LEAVE	48	/* ends the thread */
+#define STUB_T_ENTRY	56	/* where patched calls come in; its first instruction, and the one at STUB_T_ALIEN, */
+#define STUB_T_ALIEN	64	/* fault when %gs is the guest's own: a call then, nothing worse */
 
 #endif

@@ -130,6 +130,7 @@ cred_commit(struct task *t, struct cred *c)
 	old = t->cred;
 	t->cred = c;
 	mutex_unlock(&t->alloc_mu);
+	answers_cred(t);
 	cred_put(old);
 }
 

@@ -20,6 +20,7 @@ struct cred {
 int cred_copy(const struct cred *old, struct cred **out) MUST_CHECK;
 /* Publishes c (takes the reference) as t's; wakes nothing. */
 void cred_commit(struct task *t, struct cred *c);
+void answers_cred(struct task *t);		/* t's stub is told of its credentials (answers.c) */
 bool cred_has_cap(const struct cred *c, int cap);
 bool cred_in_group(const struct cred *c, uint32_t gid);	/* fsgid or supplementary */
 /* The calling task's own: no reference needed while it runs its own call. */

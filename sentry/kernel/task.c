@@ -380,6 +380,7 @@ pgrp_join_locked(struct process *p, struct pidgroup *g)
 	}
 	list_push_back(&g->members, &p->pgrp_link);
 	p->pgrp = pidgroup_get(g);
+	answers_family_locked(p);
 }
 
 struct pidgroup *

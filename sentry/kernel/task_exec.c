@@ -12,6 +12,7 @@
 #include "abi/errno.h"
 #include "base/kmem.h"
 #include "base/log.h"
+#include "sentry/mm/usercopy.h"
 #include "sentry/vfs/fdtable.h"
 #include "sentry/vfs/file.h"
 
@@ -212,6 +213,7 @@ swap_memory(struct task *t, struct mm *mm, struct ctx *c)
 	sh = process_lock(t->process);
 	t->ctx = c;
 	process_unlock(sh);
+	usercopy_end();			/* that is gone with the old program */
 	if (old_ctx)
 		ctx_free(old_ctx);
 	mutex_lock(&t->alloc_mu);
@@ -297,6 +299,7 @@ task_exec(struct task *t, struct exec_request *r)
 		task_exit(t, SIGKILL);
 		return err;
 	}
+	answers_begin(t);
 	fdtable_close_exec(t);
 	signal_exec(t);
 	return 0;

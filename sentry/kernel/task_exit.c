@@ -337,6 +337,7 @@ reparent_children(struct process *p, struct list *dead)
 	list_for_each_safe(c, next, &p->children, sibling) {
 		list_remove(&c->sibling);
 		c->parent = reaper;
+		answers_family_locked(c);
 		c->forker_tid = 0;
 		c->exit_signal = SIGCHLD;
 		if (c->zombie && tell_parent(c)) {

@@ -12,6 +12,7 @@
 #include "abi/errno.h"
 #include "base/kmem.h"
 #include "base/log.h"
+#include "sentry/mm/mm.h"
 #include "sentry/mm/usercopy.h"
 #include "sentry/syscall/syscall.h"
 
@@ -131,6 +132,7 @@ time_add(_Atomic uint64_t *sum, uint64_t ticks)
 static void
 before_guest(struct task *t, bool in_syscall)
 {
+	ctx_flush(t->ctx);
 	if (!t->exit_now)
 		signal_deliver(t, in_syscall);
 	/* The status is the group's then: task_do_exit looks it up. */
@@ -179,6 +181,8 @@ task_loop(struct task *t)
 				do_foreign(t);
 				break;
 			}
+			if (stop.trapped)
+				mm_call_trapped(t->mm, t->regs.rip, (uint32_t)t->regs.orig_rax);
 			syscall_dispatch(t);
 			/* sigreturn and exec leave no call behind to restart. */
 			in_syscall = t->regs.orig_rax != (uint64_t)-1;
@@ -219,6 +223,7 @@ task_begin(struct task *t)
 	sh = process_lock(t->process);
 	t->ctx = c;
 	process_unlock(sh);
+	answers_begin(t);
 	/* As Linux, a bad address here is nobody's error. */
 	if (!gaddr_is_null(t->set_child_tid))
 		err = put_u32(t, t->set_child_tid, (uint32_t)t->tid);

@@ -31,6 +31,12 @@ bool pgrp_is_orphaned_locked(struct pidgroup *g, struct process *ignored);
 void acct_add_task(struct rusage_acct *a, struct task *t);
 void acct_add(struct rusage_acct *a, const struct rusage_acct *b);
 
+/* ---- answers.c --------------------------------------------------------------- */
+/* p has another parent or group: its threads' stubs are told. tasks held. */
+void answers_family_locked(struct process *p);
+/* All that t's stub may know, at the start of a ctx. */
+void answers_begin(struct task *t);
+
 /* ---- the others ------------------------------------------------------------ */
 /* The sentry thread's main for a task whose first program exec brings: run before the loop. */
 void task_loop(struct task *t);

@@ -17,6 +17,7 @@
 #include "base/kmem.h"
 #include "base/log.h"
 #include "sentry/kernel/task.h"
+#include "sentry/mm/usercopy.h"
 
 enum { WAKE_NONE, WAKE_WOKEN, WAKE_ASLEEP };
 
@@ -167,6 +168,7 @@ sleep_once(struct task *t, uint64_t deadline_ns, bool (*look)(struct task *), in
 		atomic_store(&t->wake_word, WAKE_NONE);
 		return broken;
 	}
+	usercopy_settle();
 	since = cpu_ticks();
 	atomic_store_explicit(&t->state, TASK_SLEEPING, memory_order_relaxed);
 	while (atomic_load(&t->wake_word) == WAKE_ASLEEP) {

@@ -228,7 +228,8 @@ mm_map(struct mm *mm, struct mmap_args *a)
 	}
 	list_init(&dead);
 	mutex_lock(&mm->mu);
-	at = place(mm, a, len);
+	err = is_fixed(a) ? patches_evict(mm, a->addr, a->addr + len) : 0;
+	at = err ? err : place(mm, a, len);
 	if (at >= 0) {
 		err = map_at(mm, a, mobj, (uint64_t)at, len, &dead);
 		regions_merge(mm, (uint64_t)at, (uint64_t)at + len);
@@ -260,7 +261,9 @@ mm_unmap(struct mm *mm, uint64_t addr, uint64_t len)
 		return 0;
 	list_init(&dead);
 	mutex_lock(&mm->mu);
-	err = unmap_locked(mm, max(addr, GUEST_BOTTOM), addr + len, &dead);
+	err = patches_evict(mm, addr, addr + len);
+	if (!err)
+		err = unmap_locked(mm, max(addr, GUEST_BOTTOM), addr + len, &dead);
 	mutex_unlock(&mm->mu);
 	regions_free(&dead);
 	return err;
@@ -384,7 +387,8 @@ mm_protect(struct mm *mm, uint64_t addr, uint64_t len, uint32_t prot, bool grows
 		return -EINVAL;
 	prot &= PROT_ALL;
 	mutex_lock(&mm->mu);
-	if (growsdown) {
+	err = patches_evict(mm, addr, end);
+	if (!err && growsdown) {
 		struct region *r = region_at_or_after(mm, addr);
 
 		if (r == NULL || r->start >= end)

@@ -29,8 +29,11 @@ info_from(const struct region *r, struct region_info *out)
 static const struct region *
 next_joined(struct mm *mm, uint64_t addr, struct region_info *out)
 {
-	const struct region *r = region_at_or_after(mm, addr), *first = r, *n;
+	const struct region *r = region_at_or_after(mm, addr), *first, *n;
 
+	while (r != NULL && (r->flags & REGION_PATCHES))
+		r = region_next(r);
+	first = r;
 	if (r == NULL)
 		return NULL;
 	/* All pieces of one mapping: a guest knows no absent ones. */
@@ -208,7 +211,7 @@ mm_rss(struct mm *mm, uint64_t *anon, uint64_t *file, uint64_t *shmem)
 	*anon = *file = *shmem = 0;
 	mutex_lock(&mm->mu);
 	for (struct region *r = region_first(mm); r != NULL; r = region_next(r)) {
-		uint64_t n = r->flags & REGION_ABSENT ? 0 : resident(r->prot, r->flags, r->end - r->start);
+		uint64_t n = r->flags & (REGION_ABSENT | REGION_PATCHES) ? 0 : resident(r->prot, r->flags, r->end - r->start);
 
 		if (r->mobj == NULL)
 			*anon += n;

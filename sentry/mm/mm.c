@@ -9,6 +9,7 @@
 
 #include "base/kmem.h"
 #include "sentry/kernel/task.h"
+#include "sentry/mm/usercopy.h"
 #include "sentry/vfs/file.h"
 
 #ifndef MADV_POPULATE_READ
@@ -177,6 +178,7 @@ mm_fork(struct task *t, struct mm *parent, struct mm **out)
 	int err;
 
 	exhume();
+	usercopy_settle();
 	mm_set_limits(parent, t);
 	child = mm_alloc();
 	if (child == NULL)
@@ -220,7 +222,8 @@ brk_grow(struct mm *mm, uint64_t from, uint64_t to)
 	int err;
 
 	/* Linux keeps a page free above. */
-	if (to > GUEST_TOP - PAGE_SIZE || !range_free(mm, from, to + PAGE_SIZE) || !may_expand(mm, to - from, PROT_READ | PROT_WRITE, 0) ||
+	if (to > GUEST_TOP - PAGE_SIZE || patches_evict(mm, from, to + PAGE_SIZE) != 0 ||
+	    !range_free(mm, from, to + PAGE_SIZE) || !may_expand(mm, to - from, PROT_READ | PROT_WRITE, 0) ||
 	    mm->regions.count >= MAP_LIMIT)
 		return -ENOMEM;
 	if (mm->lock_future && mm->locked_vm + (to - from) > atomic_load(&mm->lim_memlock))
@@ -380,7 +383,9 @@ mm_advise(struct mm *mm, uint64_t addr, uint64_t len, int advice)
 	if (end == addr)
 		return 0;
 	mutex_lock(&mm->mu);
-	err = region_split_at(mm, addr);
+	err = patches_evict(mm, addr, end);
+	if (!err)
+		err = region_split_at(mm, addr);
 	if (!err)
 		err = region_split_at(mm, end);
 	at = addr;

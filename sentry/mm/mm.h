@@ -76,6 +76,7 @@ enum {				/* region.flags */
 	 * asked for yet.  A region is all there or all absent; pieces split and merge accordingly.
 	 */
 	REGION_ABSENT	= 1 << 11,
+	REGION_PATCHES	= 1 << 12,	/* not the guest's: slots of patched calls (patches.c) */
 };
 
 struct region {
@@ -117,6 +118,7 @@ struct mm {
 	struct region	*last;			/* [m] the last one looked up, or NULL */
 	uint64_t	 gap_from, gap_skipped;	/* [m] every hole above gap_from is smaller than or equal to gap_skipped */
 	bool		 lock_future;		/* [m] mlockall(MCL_FUTURE) */
+	_Atomic uint64_t heat[64];		/* calls that trap, and how often they did lately (patches.c) */
 	struct mm	*next_dead;		/* mobj_invalidate: waits for a caller who may release it */
 };
 
@@ -155,6 +157,12 @@ int mm_fault(struct mm *mm, uint64_t addr, uint32_t access, int *signo, int *cod
 
 /* The region that contains addr, or NULL. Caller holds mm->mu. */
 struct region *mm_find_locked(struct mm *mm, uint64_t addr);
+/*
+ * A call instruction that ends at next, made with number nr, has trapped: it is patched when that happens often.
+ * Any lock ranked below mm may not be held.
+ */
+void mm_call_trapped(struct mm *mm, uint64_t next, uint32_t nr);
+extern unsigned mm_patch_after;		/* [I] after boot: so many traps at one place; 0: never */
 /* /proc/PID/maps and smaps text. */
 void mm_print_maps(struct mm *mm, struct strbuf *sb, bool smaps);
 /* Resident bytes as the host counts them, best effort (statm, status): anonymous, file, shmem. */

@@ -166,6 +166,8 @@ region_account(struct mm *mm, const struct region *r, bool add)
 {
 	uint64_t len = add ? r->end - r->start : -(r->end - r->start);
 
+	if (r->flags & REGION_PATCHES)
+		return;
 	mm->total_vm += len;
 	if (is_data(r->prot, r->flags))
 		mm->data_vm += len;
@@ -406,6 +408,14 @@ hole_below(struct mm *mm, uint64_t len, uint64_t bottom, uint64_t top, uint64_t 
 		top = max(claim_start(p), bottom);
 		p = region_prev(p);
 	}
+}
+
+int64_t
+hole_between(struct mm *mm, uint64_t len, uint64_t bottom, uint64_t top)
+{
+	uint64_t none = 0;
+
+	return hole_below(mm, len, bottom, top, &none);
 }
 
 int64_t

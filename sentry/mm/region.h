@@ -67,8 +67,14 @@ int populate_locked(struct mm *mm, uint64_t start, uint64_t end, uint64_t limit,
 #define POPULATE_AT_FAULT	(8ULL << 20)
 /* A hole of len bytes, top-down below mm->mmap_top; -ENOMEM. */
 int64_t find_hole(struct mm *mm, uint64_t len, bool low32);
+int64_t hole_between(struct mm *mm, uint64_t len, uint64_t bottom, uint64_t top);	/* the highest there; -ENOMEM */
 bool range_free(struct mm *mm, uint64_t start, uint64_t end);	/* no region, and no stack just above */
 bool may_expand(const struct mm *mm, uint64_t len, uint32_t prot, uint32_t flags);
+/*
+ * [start, end) is about to be mapped, unmapped or given another protection: no patched call is left there, and none
+ * elsewhere leads there.
+ */
+int patches_evict(struct mm *mm, uint64_t start, uint64_t end) MUST_CHECK;
 void mm_changed(struct mm *mm);		/* forgets what was cached about the tree */
 /* /proc's text for an anonymous object, and its inode. */
 const char *mobj_anon_name(const struct mobj *o, uint64_t *ino);	/* NULL: not one */

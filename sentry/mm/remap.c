@@ -341,7 +341,12 @@ mm_remap(struct mm *mm, uint64_t old, uint64_t old_len, uint64_t new_len, uint32
 	list_init(&dead);
 	m.dead = &dead;
 	mutex_lock(&mm->mu);
-	ret = flags & MREMAP_FIXED ? remap_fixed(&m) : remap_anywhere(&m);
+	/* Lengths are those of addresses, so neither sum can wrap. */
+	ret = patches_evict(mm, old, old + max(m.old_len, m.new_len));
+	if (!ret && (flags & MREMAP_FIXED) && new_addr < GUEST_TOP)
+		ret = patches_evict(mm, new_addr, new_addr + m.new_len);
+	if (!ret)
+		ret = flags & MREMAP_FIXED ? remap_fixed(&m) : remap_anywhere(&m);
 	mutex_unlock(&mm->mu);
 	regions_free(&dead);
 	return ret;

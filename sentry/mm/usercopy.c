@@ -83,6 +83,83 @@ move(struct mm *mm, uint64_t va, void *buf, uint64_t len, bool write, bool force
 	return done;
 }
 
+/* ---- through the stub -------------------------------------------------------------- */
+
+/* The call in progress on this thread, while the stub may copy for it. */
+static __thread struct ctx *call_ctx;
+static __thread struct mm *call_mm;
+
+void
+usercopy_begin(struct task *t)
+{
+	call_ctx = t->ctx;
+	call_mm = t->mm;
+}
+
+void
+usercopy_end(void)
+{
+	call_ctx = NULL;
+	call_mm = NULL;
+}
+
+void
+usercopy_settle(void)
+{
+	if (call_ctx != NULL)
+		ctx_flush(call_ctx);
+}
+
+/* The host has it mapped as the guest may write it: nothing but another thread of the guest makes the copy fail. */
+static bool
+is_writable(struct mm *mm, uint64_t va, size_t len)
+{
+	uint64_t end;
+	struct region *r;
+
+	if (ckd_add(&end, va, len))
+		return false;
+	mutex_lock(&mm->mu);
+	r = mm_find_locked(mm, va);
+	while (r != NULL && r->start <= va && va < end && (r->prot & PROT_WRITE) && !(r->flags & REGION_ABSENT)) {
+		va = r->end;
+		r = va < end ? region_next(r) : NULL;
+	}
+	mutex_unlock(&mm->mu);
+	return va >= end;
+}
+
+/* Up to len bytes at va from what the stub has copied in: how many. */
+static size_t
+stub_in_some(struct mm *mm, void *dst, uint64_t va, size_t len)
+{
+	const void *p;
+	size_t n;
+
+	if (mm != call_mm)
+		return 0;
+	if (ctx_owes(call_ctx, va, len))
+		ctx_flush(call_ctx);
+	p = ctx_in(call_ctx, va, &n);
+	if (p == NULL)
+		return 0;
+	n = min(n, len);
+	memcpy(dst, p, n);
+	return n;
+}
+
+static bool
+stub_in(struct mm *mm, void *dst, uint64_t va, size_t len)
+{
+	return len != 0 && stub_in_some(mm, dst, va, len) == len;
+}
+
+static bool
+stub_out(struct mm *mm, uint64_t va, const void *src, size_t len)
+{
+	return mm == call_mm && len != 0 && is_writable(mm, va, len) && ctx_out(call_ctx, va, src, len);
+}
+
 static int64_t
 some(uint64_t done, uint64_t len)
 {
@@ -92,31 +169,45 @@ some(uint64_t done, uint64_t len)
 int64_t
 copy_in_some(struct mm *mm, void *dst, gaddr_t src, size_t len)
 {
+	if (stub_in(mm, dst, src.va, len))
+		return (int64_t)len;
 	return some(move(mm, src.va, dst, len, false, false), len);
 }
 
 int64_t
 copy_out_some(struct mm *mm, gaddr_t dst, const void *src, size_t len)
 {
+	if (stub_out(mm, dst.va, src, len))
+		return (int64_t)len;
 	return some(move(mm, dst.va, (void *)(uintptr_t)src, len, true, false), len);
 }
 
 int64_t
 copy_force(struct mm *mm, gaddr_t at, void *buf, size_t len, bool write)
 {
+	int err = 0;
+
+	if (write && at.va < GUEST_TOP) {
+		mutex_lock(&mm->mu);
+		err = patches_evict(mm, at.va, at.va + min(len, GUEST_TOP - at.va));
+		mutex_unlock(&mm->mu);
+	}
+	if (err)
+		return err;
 	return some(move(mm, at.va, buf, len, write, true), len);
 }
 
 int
 copy_in(struct task *t, void *dst, gaddr_t src, size_t len)
 {
-	return move(t->mm, src.va, dst, len, false, false) == len ? 0 : -EFAULT;
+	return stub_in(t->mm, dst, src.va, len) || move(t->mm, src.va, dst, len, false, false) == len ? 0 : -EFAULT;
 }
 
 int
 copy_out(struct task *t, gaddr_t dst, const void *src, size_t len)
 {
-	return move(t->mm, dst.va, (void *)(uintptr_t)src, len, true, false) == len ? 0 : -EFAULT;
+	return stub_out(t->mm, dst.va, src, len) ||
+	    move(t->mm, dst.va, (void *)(uintptr_t)src, len, true, false) == len ? 0 : -EFAULT;
 }
 
 int
@@ -146,8 +237,11 @@ mm_clear(struct mm *mm, uint64_t va, size_t len)
 int64_t
 copy_in_str(struct task *t, char *dst, gaddr_t src, size_t cap)
 {
-	size_t done = 0;
+	size_t done = 0, here = stub_in_some(t->mm, dst, src.va, cap);
+	char *end = memchr(dst, '\0', here);
 
+	if (end != NULL)
+		return end - dst;
 	while (done < cap) {
 		uint64_t va = src.va + done;
 		size_t n = PAGE_SIZE - (va & ~PAGE_MASK);

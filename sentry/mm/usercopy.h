@@ -14,6 +14,15 @@
 struct task;
 struct mm;
 
+/*
+ * From begin to end of a call of t's: what its stub has copied in is taken from there, and results may be left to it
+ * (ctx_in, ctx_out).  usercopy_settle: results that are still to come are written now; before a task sleeps, and
+ * whenever somebody else is to see them.
+ */
+void usercopy_begin(struct task *t);
+void usercopy_end(void);
+void usercopy_settle(void);
+
 /* All or nothing as the caller sees it: 0 or -EFAULT (-EFAULT may leave part of dst written). */
 int copy_in(struct task *t, void *dst, gaddr_t src, size_t len) MUST_CHECK;
 int copy_out(struct task *t, gaddr_t dst, const void *src, size_t len) MUST_CHECK;

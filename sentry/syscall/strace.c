@@ -26,7 +26,7 @@ static const struct {
 	fmt_fn		*fmt;
 	enum when	 when;
 } kinds[KIND_COUNT] = {
-#define ARGKIND(kind, type, at, fn)	[KIND_##kind] = { fn, at },
+#define ARGKIND(kind, type, at, fn, travel)	[KIND_##kind] = { fn, at },
 #include "sentry/syscall/argkinds.def"
 #undef ARGKIND
 };

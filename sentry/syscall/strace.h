@@ -8,7 +8,7 @@
 /* Prints argument i of raw. ret is the call's result for kinds printed at EXIT, else 0. */
 typedef void fmt_fn(struct strbuf *sb, struct task *t, const uint64_t raw[6], unsigned i, int64_t ret);
 
-#define ARGKIND(kind, type, when, fmt)	fmt_fn fmt;
+#define ARGKIND(kind, type, when, fmt, travel)	fmt_fn fmt;
 #include "sentry/syscall/argkinds.def"
 #undef ARGKIND
 

@@ -312,10 +312,12 @@ sys_arch_prctl(struct task *t, int32_t code, gaddr_t addr)
 	case ARCH_SET_GS:
 		if (gaddr_raw(addr) >= GUEST_TOP)
 			return -EPERM;
-		if (code == ARCH_SET_FS)
+		if (code == ARCH_SET_FS) {
 			t->regs.fs_base = gaddr_raw(addr);
-		else
+		} else {
 			t->regs.gs_base = gaddr_raw(addr);
+			ctx_guest_gs(t->ctx);
+		}
 		return 0;
 	case ARCH_GET_FS:
 		return put_u64(t, addr, t->regs.fs_base);

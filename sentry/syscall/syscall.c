@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/strbuf.h"
 #include "sentry/kernel/task.h"
+#include "sentry/mm/usercopy.h"
 #include "sentry/syscall/table.h"
 
 #define X32_BIT		0x40000000
@@ -129,10 +130,12 @@ syscall_dispatch(struct task *t)
 	fault_crash();
 	if (unlikely(kernel.strace))
 		strace_enter(t);
+	usercopy_begin(t);
 	if (likely(d && d->fn))
 		ret = d->fn(t, t->args);
 	else
 		ret = not_provided(t, nr, d);
+	usercopy_end();
 	r->rax = (uint64_t)ret;
 	t->last[t->nlast++ % LAST_CALLS] = (struct last_call){ ret, nr };
 	if (unlikely(kernel.strace))

@@ -33,7 +33,7 @@ syscall_arg_int(uint64_t raw)
 	gaddr_t *: syscall_arg_gaddr, default: syscall_arg_int)(raw)
 
 /* Types by kind. */
-#define ARGKIND(kind, type, when, fmt)	typedef type argtype_##kind;
+#define ARGKIND(kind, type, when, fmt, travel)	typedef type argtype_##kind;
 #include "sentry/syscall/argkinds.def"
 #undef ARGKIND
 
@@ -60,6 +60,8 @@ void syscall_dispatch(struct task *t);
 /* The task whose call this thread is performing, else NULL. For signalfd's readiness only. */
 extern __thread struct task *syscall_task;
 const char *syscall_name(int64_t nr);		/* NULL when there is no such call */
+/* What stubs may copy for each call: platform_conf's table (marshal.c). Static; *n is its length. */
+const uint32_t *syscall_marshal(unsigned *n);
 void syscalls_print(int fd, bool json);		/* `village syscalls` */
 
 /*

@@ -8,7 +8,7 @@
 
 enum argkind {
 	KIND_NONE,
-#define ARGKIND(kind, type, when, fmt)	KIND_##kind,
+#define ARGKIND(kind, type, when, fmt, travel)	KIND_##kind,
 #include "sentry/syscall/argkinds.def"
 #undef ARGKIND
 	KIND_COUNT

@@ -5,15 +5,19 @@
  * some ten milliseconds; the figure is the median of several batches, in nanoseconds an operation.
  * Nothing is subtracted.  An operation that fails prints why, and no number.
  *
- * micro DIR        DIR: where files may be made
+ * micro DIR        DIR: where files may be made; its own file, by the name it was started as, is read too
  * micro child      what fork and spawn start: exits at once
  */
 #include "bench.h"
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <spawn.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -28,9 +32,10 @@
 extern char **environ;
 
 static char path_file[512], path_dir[400];
+static const char *path_host;		/* a file of the root: the gofer's, inside */
 static char *self_argv[] = { "/proc/self/exe", "child", NULL };
 static char buf[65536];
-static int fd_file = -1;
+static int fd_file = -1, fd_host = -1;
 
 /* An operation does n rounds and says how many nanoseconds they took, or -errno. */
 typedef int64_t op_fn(int n);
@@ -56,10 +61,90 @@ op_clock(int n)
 }
 
 static int64_t
-pread_len(int n, size_t len)
+op_gettid(int n)
+{
+	return TIMED(n, if (syscall(SYS_gettid) < 0) return -errno);
+}
+
+static int64_t
+op_getuid(int n)
+{
+	return TIMED(n, if (syscall(SYS_getuid) < 0) return -errno);
+}
+
+static int64_t
+op_lseek(int n)
+{
+	return TIMED(n, if (lseek(fd_file, 0, SEEK_SET) < 0) return -errno);
+}
+
+static int64_t
+op_fcntl(int n)
+{
+	return TIMED(n, if (fcntl(fd_file, F_GETFL) < 0) return -errno);
+}
+
+static int64_t
+op_futex(int n)
+{
+	static int word;
+
+	return TIMED(n, if (syscall(SYS_futex, &word, 129 /* FUTEX_WAKE_PRIVATE */, 1, NULL, NULL, 0) < 0) return -errno);
+}
+
+static int64_t
+op_epoll(int n)
+{
+	struct epoll_event ev = { .events = EPOLLIN };
+	int ep = epoll_create1(0), p[2];
+	int64_t took;
+
+	if (ep < 0 || pipe(p) || epoll_ctl(ep, EPOLL_CTL_ADD, p[0], &ev))
+		return -errno;
+	took = TIMED(n, if (epoll_wait(ep, &ev, 1, 0) != 0) return -EIO);
+	close(ep), close(p[0]), close(p[1]);
+	return took;
+}
+
+static void
+on_signal(int sig)
+{
+	(void)sig;
+}
+
+static int64_t
+op_sigaction(int n)
+{
+	struct sigaction sa = { .sa_handler = on_signal };
+
+	return TIMED(n, if (sigaction(SIGUSR2, &sa, NULL)) return -errno);
+}
+
+static int64_t
+op_sigmask(int n)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR2);
+	return TIMED(n, if (sigprocmask(i_ & 1 ? SIG_UNBLOCK : SIG_BLOCK, &set, NULL)) return -errno);
+}
+
+static int64_t
+op_signal(int n)
+{
+	struct sigaction sa = { .sa_handler = on_signal };
+
+	if (sigaction(SIGUSR1, &sa, NULL))
+		return -errno;
+	return TIMED(n, if (raise(SIGUSR1)) return -errno);
+}
+
+static int64_t
+pread_len(int fd, int n, size_t len)
 {
 	return TIMED(n, {
-		ssize_t got = pread(fd_file, buf, len, 0);
+		ssize_t got = pread(fd, buf, len, 0);
 		if (got != (ssize_t)len)
 			return got < 0 ? -errno : -EIO;
 	});
@@ -68,29 +153,101 @@ pread_len(int n, size_t len)
 static int64_t
 op_pread1(int n)
 {
-	return pread_len(n, 1);
+	return pread_len(fd_file, n, 1);
 }
 
 static int64_t
 op_pread4k(int n)
 {
-	return pread_len(n, 4096);
+	return pread_len(fd_file, n, 4096);
 }
 
 static int64_t
 op_pread64k(int n)
 {
-	return pread_len(n, 65536);
+	return pread_len(fd_file, n, 65536);
+}
+
+static int64_t
+op_host1(int n)
+{
+	return pread_len(fd_host, n, 1);
+}
+
+static int64_t
+op_host4k(int n)
+{
+	return pread_len(fd_host, n, 4096);
+}
+
+static int64_t
+op_host64k(int n)
+{
+	return pread_len(fd_host, n, 65536);
+}
+
+static int64_t
+op_pwrite(int n)
+{
+	return TIMED(n, if (pwrite(fd_file, buf, 4096, 0) != 4096) return -errno);
+}
+
+static int64_t
+open_path(const char *path, int n)
+{
+	return TIMED(n, {
+		int fd = open(path, O_RDONLY);
+		if (fd < 0 || close(fd))
+			return -errno;
+	});
 }
 
 static int64_t
 op_open(int n)
 {
-	return TIMED(n, {
-		int fd = open(path_file, O_RDONLY);
-		if (fd < 0 || close(fd))
-			return -errno;
-	});
+	return open_path(path_file, n);
+}
+
+static int64_t
+op_open_host(int n)
+{
+	return open_path(path_host, n);
+}
+
+static int64_t
+op_fstat(int n)
+{
+	struct stat st;
+
+	return TIMED(n, if (fstat(fd_file, &st)) return -errno);
+}
+
+static int64_t
+op_pipe(int n)
+{
+	int p[2];
+	int64_t took;
+	char c = 'x';
+
+	if (pipe(p))
+		return -errno;
+	took = TIMED(n, if (write(p[1], &c, 1) != 1 || read(p[0], &c, 1) != 1) return -errno);
+	close(p[0]), close(p[1]);
+	return took;
+}
+
+static int64_t
+op_eventfd(int n)
+{
+	int fd = eventfd(0, 0);
+	uint64_t v = 1;
+	int64_t took;
+
+	if (fd < 0)
+		return -errno;
+	took = TIMED(n, if (write(fd, &v, 8) != 8 || read(fd, &v, 8) != 8) return -errno);
+	close(fd);
+	return took;
 }
 
 static int64_t
@@ -103,15 +260,13 @@ op_stat(int n)
 
 /* Two processes, a byte there and a byte back. */
 static int64_t
-op_pingpong(int n)
+pingpong(int n, int there[2], int back[2])
 {
-	int there[2], back[2], status;
+	int status;
 	char c = 'x';
 	int64_t took;
 	pid_t pid;
 
-	if (pipe(there) || pipe(back))
-		return -errno;
 	pid = fork();
 	if (pid < 0)
 		return -errno;
@@ -132,6 +287,75 @@ op_pingpong(int n)
 	if (waitpid(pid, &status, 0) != pid || status)
 		return -ECHILD;
 	return took;
+}
+
+static int64_t
+op_pingpong(int n)
+{
+	int there[2], back[2];
+
+	return pipe(there) || pipe(back) ? -errno : pingpong(n, there, back);
+}
+
+static int64_t
+op_unix_pingpong(int n)
+{
+	int there[2], back[2];
+
+	return socketpair(AF_UNIX, SOCK_STREAM, 0, there) || socketpair(AF_UNIX, SOCK_STREAM, 0, back) ?
+	    -errno : pingpong(n, there, back);
+}
+
+/* n writes of 64 KiB, taken in by another process. */
+static int64_t
+bulk(int n, int fds[2])
+{
+	int status;
+	int64_t took;
+	pid_t pid = fork();
+
+	if (pid < 0)
+		return -errno;
+	if (pid == 0) {
+		ssize_t got;
+		int64_t left = (int64_t)n * 65536;
+
+		close(fds[1]);
+		while (left > 0 && (got = read(fds[0], buf, sizeof buf)) > 0)
+			left -= got;
+		_exit(left != 0);
+	}
+	close(fds[0]);
+	took = now_ns();
+	for (int i = 0; i < n; i++) {
+		for (size_t done = 0; done < sizeof buf;) {
+			ssize_t put = write(fds[1], buf, sizeof buf - done);
+
+			if (put < 0)
+				return -errno;
+			done += (size_t)put;
+		}
+	}
+	if (waitpid(pid, &status, 0) != pid || status)
+		return -ECHILD;
+	close(fds[1]);
+	return now_ns() - took;
+}
+
+static int64_t
+op_pipe_bulk(int n)
+{
+	int fds[2];
+
+	return pipe(fds) ? -errno : bulk(n, fds);
+}
+
+static int64_t
+op_unix_bulk(int n)
+{
+	int fds[2];
+
+	return socketpair(AF_UNIX, SOCK_STREAM, 0, fds) ? -errno : bulk(n, fds);
 }
 
 static int64_t
@@ -256,13 +480,33 @@ static const struct op {
 	int		most;		/* rounds in a batch; no more than this */
 } ops[] = {
 	{ "null syscall (getppid)",		op_null,	1 << 20 },
+	{ "gettid",				op_gettid,	1 << 20 },
+	{ "getuid",				op_getuid,	1 << 20 },
 	{ "clock_gettime",			op_clock,	1 << 20 },
+	{ "lseek",				op_lseek,	1 << 20 },
+	{ "fcntl F_GETFL",			op_fcntl,	1 << 20 },
+	{ "epoll_wait, nothing ready",		op_epoll,	1 << 20 },
+	{ "futex wake of nobody",		op_futex,	1 << 20 },
+	{ "sigaction",				op_sigaction,	1 << 20 },
+	{ "sigprocmask",			op_sigmask,	1 << 20 },
+	{ "signal to self with handler",	op_signal,	1 << 20 },
 	{ "pread 1 byte",			op_pread1,	1 << 20 },
 	{ "pread 4 KiB",			op_pread4k,	1 << 20 },
 	{ "pread 64 KiB",			op_pread64k,	1 << 20 },
+	{ "pread 1 byte, gofer file",		op_host1,	1 << 20 },
+	{ "pread 4 KiB, gofer file",		op_host4k,	1 << 20 },
+	{ "pread 64 KiB, gofer file",		op_host64k,	1 << 20 },
+	{ "pwrite 4 KiB",			op_pwrite,	1 << 20 },
+	{ "pipe write+read",			op_pipe,	1 << 20 },
+	{ "eventfd write+read",			op_eventfd,	1 << 20 },
 	{ "open+close",				op_open,	1 << 20 },
+	{ "open+close, gofer file",		op_open_host,	1 << 20 },
 	{ "stat",				op_stat,	1 << 20 },
+	{ "fstat",				op_fstat,	1 << 20 },
 	{ "pipe ping-pong, 2 processes",	op_pingpong,	1 << 16 },
+	{ "unix ping-pong, 2 processes",	op_unix_pingpong, 1 << 16 },
+	{ "pipe bulk, 64 KiB writes",		op_pipe_bulk,	1 << 14 },
+	{ "unix bulk, 64 KiB writes",		op_unix_bulk,	1 << 14 },
 	{ "mmap+touch 64 KiB+munmap",		op_mmap,	1 << 16 },
 	{ "page fault, anonymous",		op_fault,	1 << 14 },
 	{ "page fault, COW after fork",		op_cow,		1 << 12 },
@@ -301,7 +545,8 @@ file_make(const char *dir)
 	fd_file = open(path_file, O_RDWR | O_CREAT, 0600);
 	if (fd_file < 0 || pwrite(fd_file, buf, sizeof buf, 0) != sizeof buf)
 		return -errno;
-	return 0;
+	fd_host = open(path_host, O_RDONLY);
+	return fd_host < 0 ? -errno : 0;
 }
 
 int
@@ -311,6 +556,7 @@ main(int argc, char **argv)
 
 	if (argc == 2 && strcmp(argv[1], "child") == 0)
 		return 0;
+	path_host = argv[0];
 	if (argc != 2) {
 		fprintf(stderr, "usage: micro DIR\n");
 		return 2;

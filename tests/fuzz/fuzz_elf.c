@@ -7,7 +7,7 @@
 
 #include "sentry/kernel/elfparse.h"
 
-#define LIMIT	0x7fffe0000000ULL
+#define LIMIT	0x7fff80000000ULL
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,5 +1,5 @@
 #!/bin/bash
-# run.sh [-p PLATFORM]... [-j N] [--strace] [--native] [--keep] VILLAGE OUTDIR [NAME...]
+# run.sh [-p PLATFORM]... [-j N] [--patch WHEN] [--strace] [--native] [--keep] VILLAGE OUTDIR [NAME...]
 #
 # Compiles the guest programs into OUTDIR, runs each natively (twice: its transcript must be stable),
 # then under VILLAGE on each platform, and compares the transcripts byte for byte.
@@ -20,11 +20,12 @@ seconds=${GUEST_TIMEOUT:-20}
 platforms=()
 jobs=2
 strace=
+patch=
 native=
 
 usage()
 {
-	echo "usage: run.sh [-p systrap|ptrace]... [-j N] [--strace] [--native] VILLAGE OUTDIR [NAME...]" >&2
+	echo "usage: run.sh [-p systrap|ptrace]... [-j N] [--patch WHEN] [--strace] [--native] VILLAGE OUTDIR [NAME...]" >&2
 	exit 1
 }
 
@@ -99,7 +100,7 @@ run_inside()
 
 	# Sanitizer builds write their reports there; see base/sanitize.h.
 	rm -f "$dir/$name.san"
-	quiet_run "$dir/$name.out" "$dir/$name.err" env VILLAGE_SANITIZER_LOG="$dir/$name.san" "$village" "do" --platform "$p" ${strace:+--strace} -- "$prog"
+	quiet_run "$dir/$name.out" "$dir/$name.err" env VILLAGE_SANITIZER_LOG="$dir/$name.san" "$village" ${patch:+--patch "$patch"} "do" --platform "$p" ${strace:+--strace} -- "$prog"
 	status=$?
 	if [ -s "$dir/$name.san" ]; then
 		bad="sanitizer: $(grep -am1 SUMMARY "$dir/$name.san" || echo "see $dir/$name.san")"
@@ -155,6 +156,7 @@ while [ $# -gt 0 ]; do
 	-p) [ $# -gt 1 ] || usage; platforms+=("$2"); shift 2 ;;
 	-j) [ $# -gt 1 ] || usage; jobs=$2; shift 2 ;;
 	--strace) strace=yes; shift ;;
+	--patch) [ $# -gt 1 ] || usage; patch=$2; shift 2 ;;
 	--native) native=yes; shift ;;
 	-?*) usage ;;
 	*) break ;;

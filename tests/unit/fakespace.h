@@ -37,6 +37,8 @@ static unsigned fake_execs, fake_cmds UNUSED;
 static uint64_t fake_limit[RLIM_COUNT];
 struct kernel kernel;
 
+#include "tests/unit/fakestub.h"
+
 /* Other layers. */
 uint64_t task_rlimit(struct task *t, int r) { (void)t; return fake_limit[r]; }
 bool cred_has_cap(const struct cred *c, int cap) { (void)c; (void)cap; return true; }

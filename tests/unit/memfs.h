@@ -258,6 +258,7 @@ void pidgroup_release(struct pidgroup *g) { (void)g; }
 void siginfo_kernel(struct abi_siginfo *i, int s) { (void)i, (void)s; }
 void signal_send_process(struct process *p, const struct abi_siginfo *i) { (void)p, (void)i; }
 int signal_send_pgrp(struct pidgroup *g, const struct abi_siginfo *i) { (void)g, (void)i; return 0; }
+void usercopy_settle(void) { }
 int copy_in_path(struct task *t, gaddr_t a, char **out) { (void)t, (void)a, (void)out; return -EFAULT; }
 int copy_in(struct task *t, void *d, gaddr_t s, size_t n) { (void)t, (void)d, (void)s, (void)n; return -EFAULT; }
 int copy_out(struct task *t, gaddr_t d, const void *s, size_t n) { (void)t, (void)d, (void)s, (void)n; return 0; }

@@ -6,7 +6,7 @@
 
 #include "sentry/kernel/elfparse.h"
 
-#define LIMIT	0x7fffe0000000ULL
+#define LIMIT	0x7fff80000000ULL
 
 struct image {
 	Elf64_Ehdr h;

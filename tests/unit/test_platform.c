@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -45,6 +46,7 @@ PIECE(load, "mov (%rdi),%rax; mov $1,%eax; syscall");
 PIECE(store, "mov %rax,(%rdi); mov $1,%eax; syscall");
 PIECE(bases, "mov $0x111000,%eax; wrfsbase %rax; mov $0x222000,%eax; wrgsbase %rax; mov $1,%eax; syscall;"
     "rdfsbase %rbx; rdgsbase %r8; mov $2,%eax; syscall");
+PIECE(through, "mov %fs:0,%rbx; mov %gs:0,%r8; mov $1,%eax; syscall; mov %fs:0,%rbx; mov %gs:0,%r8; mov $2,%eax; syscall");
 PIECE(avx, "vmovdqu (%rdi),%ymm7; mov $1,%eax; syscall; vmovdqu %ymm7,32(%rdi); mov $2,%eax; syscall;"
     "vmovdqu %ymm7,32(%rdi); mov $3,%eax; syscall");
 PIECE(int80, "mov $20,%eax; int $0x80; mov $0x40000027,%eax; syscall; mov $1,%eax; syscall");
@@ -53,13 +55,13 @@ PIECE(native, "mov $202,%eax; mov $0x600000,%edi; mov $1,%esi; mov $1,%edx; sysc
     "mov $60,%eax; xor %edi,%edi; syscall; mov $231,%eax; syscall; mov $9,%eax; syscall");
 /* Forges a frame: everything zero but what rdi gives, then sigreturn from the stub. */
 PIECE(jump, "jmp *%rdi");
-PIECE(scribble, "mov $0x7fffe0000000,%rdi; mov $0x8000,%ecx; mov $0xff,%al; rep stosb; mov $1,%eax; syscall");
+PIECE(scribble, "mov $0x7fff80000000,%rdi; mov $0x20000,%ecx; mov $0xff,%al; rep stosb; mov $1,%eax; syscall");
 PIECE(counter, "1: lock incl (%rdi); mov $39,%eax; syscall; jmp 1b");
 
 /* Random words all over a context set, and likely states into its state word. */
 PIECE(scribbler, "1: mov %rbx,%rax; shl $13,%rax; xor %rax,%rbx; mov %rbx,%rax; shr $7,%rax; xor %rax,%rbx;"
-    "mov %rbx,%rax; shl $17,%rax; xor %rax,%rbx; mov %rbx,%rcx; and $0x1ff8,%ecx; mov %rbx,0x6000(%rdi,%rcx);"
-    "mov %rbx,%rax; shr $20,%rax; and $7,%eax; mov %eax,0x7e00(%rdi); mov %rbx,%rcx; and $0x3f8,%ecx;"
+    "mov %rbx,%rax; shl $17,%rax; xor %rax,%rbx; mov %rbx,%rcx; and $0x1ff8,%ecx; mov %rbx,0x6000(%rdi,%rcx); mov %rbx,0x1e000(%rdi,%rcx);"
+    "mov %rbx,%rax; shr $20,%rax; and $7,%eax; mov %eax,0x1fe00(%rdi); mov %rbx,%rcx; and $0x3f8,%ecx;"
     "mov %rdi,0x7dc0(%rdi); jmp 1b");
 /* Calls gettimeofday where old programs expect it. */
 PIECE(vsyscall, "mov $0x600000,%edi; xor %esi,%esi; mov $0xffffffffff600000,%rax; call *%rax; mov $1,%eax; syscall");
@@ -256,6 +258,9 @@ END_TEST
 
 START_TEST(test_bases)
 {
+	/* Without FSGSBASE a guest has no way to choose them itself. */
+	if (!(getauxval(AT_HWCAP2) & 2))
+		return;
 	START(bases);
 	RUN_SYSCALL(1);
 	ck_assert_uint_eq(r.fs_base, 0x111000);
@@ -265,6 +270,28 @@ START_TEST(test_bases)
 	RUN_SYSCALL(2);
 	ck_assert_uint_eq(r.rbx, 0x333000);
 	ck_assert_uint_eq(r.r8, 0x444000);
+	END();
+}
+END_TEST
+
+START_TEST(test_through_bases)
+{
+	const uint64_t words[2] = { 0x1234, 0x5678 };
+
+	START(through);
+	ck_assert_int_eq(space_write(s, DATA, words, sizeof words), sizeof words);
+	r.fs_base = DATA;
+	r.gs_base = DATA + 8;
+	RUN_SYSCALL(1);
+	ck_assert_uint_eq(r.rbx, 0x1234);
+	ck_assert_uint_eq(r.r8, 0x5678);
+	ck_assert_uint_eq(r.fs_base, DATA);
+	ck_assert_uint_eq(r.gs_base, DATA + 8);
+	r.fs_base = DATA + 8;
+	r.gs_base = DATA;
+	RUN_SYSCALL(2);
+	ck_assert_uint_eq(r.rbx, 0x5678);
+	ck_assert_uint_eq(r.r8, 0x1234);
 	END();
 }
 END_TEST
@@ -955,6 +982,7 @@ cases(const char *name, void (*setup)(void))
 	tcase_add_test(tc, test_faults);
 	tcase_add_test(tc, test_page_faults);
 	tcase_add_test(tc, test_bases);
+	tcase_add_test(tc, test_through_bases);
 	tcase_add_test(tc, test_fp);
 	tcase_add_test(tc, test_foreign);
 	tcase_add_test(tc, test_kick);

@@ -42,6 +42,8 @@ static _Atomic int failures;
 struct space { int unused; };
 struct ctx { _Atomic bool kicked; };
 
+#include "tests/unit/fakestub.h"
+
 uint32_t platform_fp_size = 512;
 const char *platform_name = "test";
 

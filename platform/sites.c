@@ -1,0 +1,369 @@
+/*
+ * sites: the patched calls of one space; see sites.h and patch.h.
+ */
+#include "platform/sites.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+#include "platform/space.h"
+
+#define AREA_HEAD	64u	/* the stub's entry, before the first slot */
+
+void
+sites_init(struct sites *st)
+{
+	mutex_init(&st->mu, RANK_sites);
+}
+
+void
+sites_fini(struct sites *st)
+{
+	mem_free(st->v);
+	mem_free(st->areas);
+	mutex_fini(&st->mu);
+}
+
+int
+sites_copy(struct sites *to, struct sites *from)
+{
+	uint32_t n;
+	int err = 0;
+
+	mutex_lock(&from->mu);
+	n = atomic_load(&from->n);
+	if (from->areas != NULL) {
+		to->v = mem_alloc(from->cap * sizeof *to->v);
+		to->areas = mem_alloc(AREAS_MAX * sizeof *to->areas);
+		err = to->v == NULL || to->areas == NULL ? -ENOMEM : 0;
+	}
+	if (from->areas != NULL && err == 0) {
+		memcpy(to->v, from->v, n * sizeof *to->v);
+		memcpy(to->areas, from->areas, AREAS_MAX * sizeof *to->areas);
+		to->cap = from->cap;
+		to->nareas = from->nareas;
+		atomic_store(&to->n, n);
+	}
+	mutex_unlock(&from->mu);
+	return err;
+}
+
+/* ---- look-up; mu held ---------------------------------------------------- */
+
+/* Index of the first site that starts above va. */
+static uint32_t
+above(const struct sites *st, uint64_t va)
+{
+	uint32_t lo = 0, hi = atomic_load(&st->n);
+
+	while (lo < hi) {
+		uint32_t mid = (lo + hi) / 2;
+
+		if (st->v[mid].p.start > va)
+			hi = mid;
+		else
+			lo = mid + 1;
+	}
+	return lo;
+}
+
+/* The live site with va among its bytes, or NULL. */
+static struct site *
+find(const struct sites *st, uint64_t va)
+{
+	for (uint32_t i = above(st, va); i > 0; i--) {
+		struct site *s = &st->v[i - 1];
+
+		if (va - s->p.start >= PATCH_SITE)
+			break;
+		if (s->live && va - s->p.start < s->p.len)
+			return s;
+	}
+	return NULL;
+}
+
+/* ---- translation --------------------------------------------------------- */
+
+uint64_t
+sites_enter(struct sites *st, uint64_t rip)
+{
+	uint64_t to = 0;
+	struct site *s;
+
+	if (!sites_any(st))
+		return rip;
+	mutex_lock(&st->mu);
+	s = find(st, rip);
+	if (s != NULL)
+		to = patch_enter(&s->p, s->slot, rip);
+	mutex_unlock(&st->mu);
+	return to != 0 ? to : rip;
+}
+
+bool
+sites_inside(struct sites *st, uint64_t rip)
+{
+	return sites_enter(st, rip) != rip;
+}
+
+uint64_t
+sites_leave(struct sites *st, uint64_t rip)
+{
+	uint64_t to = 0;
+	bool ours = false;
+
+	if (!sites_any(st))
+		return rip;
+	mutex_lock(&st->mu);
+	for (uint32_t i = 0; i < st->nareas && !ours; i++)
+		ours = st->areas[i].va != 0 && rip - st->areas[i].va < AREA_LEN;
+	/* A slot outlives its patch, so dead ones count. */
+	for (uint32_t i = 0; ours && to == 0 && i < atomic_load(&st->n); i++) {
+		if (rip - st->v[i].slot < st->v[i].p.slot_len)
+			to = patch_leave(&st->v[i].p, st->v[i].slot, rip);
+	}
+	mutex_unlock(&st->mu);
+	return to != 0 ? to : rip;
+}
+
+void
+sites_hide(struct sites *st, uint64_t va, void *buf, size_t len)
+{
+	mutex_lock(&st->mu);
+	for (uint32_t i = above(st, va > PATCH_SITE ? va - PATCH_SITE : 0); i < atomic_load(&st->n); i++) {
+		const struct site *s = &st->v[i];
+		uint64_t from = max(s->p.start, va), to = min(s->p.start + PATCH_JUMP, va + len);
+
+		if (s->p.start >= va + len)
+			break;
+		if (s->live && from < to)
+			memcpy((char *)buf + (from - va), s->p.old + (from - s->p.start), to - from);
+	}
+	mutex_unlock(&st->mu);
+}
+
+/* ---- areas and slots ----------------------------------------------------- */
+
+static uint64_t
+entry_address(void)
+{
+	return stub_text_word(STUB_T_ENTRY);
+}
+
+int
+space_area_add(struct space *s, uint64_t va)
+{
+	struct sites *st = &s->sites;
+	uint64_t entry = entry_address();
+	int err = 0;
+
+	if (space_write(s, va, &entry, sizeof entry) != sizeof entry)
+		return -EIO;
+	mutex_lock(&st->mu);
+	if (st->areas == NULL)
+		st->areas = mem_alloc(AREAS_MAX * sizeof *st->areas);
+	if (st->areas == NULL || st->nareas == AREAS_MAX) {
+		err = -ENOSPC;
+	} else {
+		struct area *a = &st->areas[st->nareas++];
+
+		memset(a, 0, sizeof *a);
+		a->va = va;
+		for (unsigned i = 0; i < AREA_HEAD / SLOT_UNIT; i++)
+			a->used[i / 64] |= 1ULL << i % 64;
+	}
+	mutex_unlock(&st->mu);
+	return err;
+}
+
+static bool
+units_free(const struct area *a, unsigned unit, unsigned n)
+{
+	for (unsigned i = unit; i < unit + n; i++) {
+		if (i >= AREA_LEN / SLOT_UNIT || (a->used[i / 64] & 1ULL << i % 64))
+			return false;
+	}
+	return true;
+}
+
+/* A free place for p's slot, taken; *entry: that area's head. 0: none. */
+static uint64_t
+slot_take(struct sites *st, const struct patch *p, uint64_t *entry)
+{
+	unsigned n = (p->slot_len + SLOT_UNIT - 1) / SLOT_UNIT;
+
+	for (uint32_t i = 0; i < st->nareas; i++) {
+		struct area *a = &st->areas[i];
+
+		for (unsigned u = 0; a->va != 0 && u < AREA_LEN / SLOT_UNIT; u++) {
+			uint64_t slot = a->va + (uint64_t)u * SLOT_UNIT;
+
+			if (!units_free(a, u, n) || !patch_fits(p, slot))
+				continue;
+			for (unsigned k = u; k < u + n; k++)
+				a->used[k / 64] |= 1ULL << k % 64;
+			*entry = a->va;
+			return slot;
+		}
+	}
+	return 0;
+}
+
+/* ---- patching ------------------------------------------------------------ */
+
+int
+space_site_plan(struct space *s, uint64_t call, uint32_t nr, uint64_t lo, uint64_t hi, struct patch *p)
+{
+	uint8_t code[PATCH_BEFORE + PATCH_AFTER];
+	uint64_t before = min(call - lo, (uint64_t)PATCH_BEFORE), after = min(hi - call, (uint64_t)PATCH_AFTER);
+	size_t n = before + after;
+	bool taken = false;
+	int err;
+
+	if (space_read(s, call - before, code, n) != (int64_t)n)
+		return -EIO;
+	err = patch_plan(p, code, before, after, call, nr);
+	if (err)
+		return err;
+	/* Its bytes must be nobody else's.  What a site has displaced looks as ever to whoever reads it. */
+	mutex_lock(&s->sites.mu);
+	for (unsigned i = 0; i < p->len; i++)
+		taken |= find(&s->sites, p->start + i) != NULL;
+	mutex_unlock(&s->sites.mu);
+	return taken ? -EBUSY : 0;
+}
+
+/* Room for one more, and where it goes: a dead site of the same start is replaced in the order. */
+static int
+site_insert(struct sites *st, const struct site *new)
+{
+	uint32_t n = atomic_load(&st->n), at = above(st, new->p.start);
+
+	if (n == st->cap) {
+		uint32_t cap = n == 0 ? 16 : 2 * n;
+		struct site *v;
+
+		if (cap > SITES_MAX || (v = mem_alloc(cap * sizeof *v)) == NULL)
+			return -ENOSPC;
+		memcpy(v, st->v, n * sizeof *v);
+		mem_free(st->v);
+		st->v = v;
+		st->cap = cap;
+	}
+	memmove(&st->v[at + 1], &st->v[at], (n - at) * sizeof *st->v);
+	st->v[at] = *new;
+	atomic_store(&st->n, n + 1);
+	return 0;
+}
+
+static int
+text_protect(struct space *s, uint64_t va, size_t len, int prot)
+{
+	uint64_t start = page_down(va);
+	struct mapcmd c = { .op = MAPOP_MPROTECT, .va = start, .len = page_up(va + len) - start, .prot = prot,
+	    .fd = MAPFD_ANON };
+
+	return space_exec(s, &c, 1);
+}
+
+static bool
+has_company(struct space *s)
+{
+	unsigned n = 0;
+	struct ctx *c;
+
+	mutex_lock(&plat.mu);
+	list_for_each(c, &s->ctxs, node)
+		n++;
+	mutex_unlock(&plat.mu);
+	return n > 1;
+}
+
+/*
+ * Changes the guest's text.  With other threads about, they are kept out of it meanwhile: a processor
+ * must not fetch half of a change.  Whoever runs into that faults, and waits for mm's lock in the sentry.
+ */
+static int
+text_write(struct space *s, uint64_t va, const void *bytes, size_t len)
+{
+	bool company = has_company(s);
+	int err = company ? text_protect(s, va, len, PROT_READ) : 0, back;
+
+	if (err)
+		return err;
+	if (space_write(s, va, bytes, len) != (int64_t)len)
+		err = -EIO;
+	back = company ? text_protect(s, va, len, PROT_READ | PROT_EXEC) : 0;
+	return err ? err : back;
+}
+
+int
+space_site_add(struct space *s, const struct patch *p)
+{
+	struct sites *st = &s->sites;
+	struct site site = { .p = *p, .live = true };
+	uint8_t slot[PATCH_SLOT], jump[PATCH_JUMP];
+	uint64_t entry = 0;
+	int err = 0;
+
+	mutex_lock(&st->mu);
+	site.slot = slot_take(st, p, &entry);
+	mutex_unlock(&st->mu);
+	if (site.slot == 0)
+		return -ENOSPC;
+	patch_emit(p, site.slot, entry, slot, jump);
+	if (space_write(s, site.slot, slot, p->slot_len) != p->slot_len)
+		return -EIO;
+	/* In the table first: a thread that traps in the middle must find it. */
+	mutex_lock(&st->mu);
+	err = site_insert(st, &site);
+	mutex_unlock(&st->mu);
+	if (err)
+		return err;
+	err = text_write(s, p->start, jump, sizeof jump);
+	if (err)
+		(void)!space_sites_drop(s, p->start, p->start + 1);
+	else
+		stat_inc(sites);
+	return err;
+}
+
+int
+space_sites_drop(struct space *s, uint64_t start, uint64_t end)
+{
+	struct sites *st = &s->sites;
+	int err = 0;
+
+	if (!sites_any(st))
+		return 0;
+	for (;;) {
+		struct site *found = NULL, site;
+
+		mutex_lock(&st->mu);
+		for (uint32_t i = 0; i < atomic_load(&st->n) && found == NULL; i++) {
+			struct site *it = &st->v[i];
+			bool in_text = it->p.start < end && it->p.start + it->p.len > start;
+
+			if (it->live && (in_text || (it->slot < end && it->slot + it->p.slot_len > start)))
+				found = it;
+		}
+		if (found != NULL) {
+			site = *found;
+			found->live = false;
+		}
+		mutex_unlock(&st->mu);
+		if (found == NULL)
+			break;
+		if (text_write(s, site.p.start, site.p.old, PATCH_JUMP) != 0)
+			err = -EIO;
+	}
+	mutex_lock(&st->mu);
+	for (uint32_t i = 0; i < st->nareas; i++) {
+		if (st->areas[i].va < end && st->areas[i].va + AREA_LEN > start) {
+			st->areas[i].va = 0;
+			atomic_fetch_add(&st->lost, 1);
+		}
+	}
+	mutex_unlock(&st->mu);
+	return err;
+}

@@ -1,0 +1,129 @@
+/*
+ * patches: which calls of a guest are patched (platform/sites.h), and the room for it.
+ *
+ * A call that has trapped a few times at one place is patched there, if its text is private memory
+ * that the guest may not write: whoever makes text writable, or maps something else, gets the
+ * original first (patches_evict), so that what is patched never changes underneath.
+ *
+ * Slots lie in areas: regions like any other to those who look for holes, but no mapping of the
+ * guest's.  /proc does not show them, no limit counts them, and a mapping that the guest wants
+ * just there takes the place.
+ */
+#include "sentry/mm/region.h"
+
+#include <sys/mman.h>
+
+#include "platform/patch.h"
+
+#define CALL_LEN	2
+#define REFUSED		255
+#define REACH		0x7ff00000ULL	/* of a jump, less what an area and a site may take */
+
+unsigned mm_patch_after;
+
+static int
+area_make(struct mm *mm, uint64_t call)
+{
+	uint64_t low = call > REACH + GUEST_BOTTOM ? call - REACH : GUEST_BOTTOM;
+	int64_t at = hole_between(mm, AREA_LEN, low, page_down(call));
+	struct list dead;
+	struct region *r;
+	struct batch b;
+	int err;
+
+	if (at < 0)
+		at = hole_between(mm, AREA_LEN, page_up(call), min(call + REACH, GUEST_TOP));
+	if (at < 0)
+		return (int)at;
+	r = region_new(mm, (uint64_t)at, (uint64_t)at + AREA_LEN);
+	if (r == NULL)
+		return -ENOMEM;
+	r->prot = r->maxprot = PROT_READ | PROT_EXEC;
+	r->flags = REGION_PATCHES | REGION_DONTDUMP;
+	r->off = r->start;
+	batch_init(&b);
+	err = batch_map_anon(&b, r) == NULL ? -ENOMEM : batch_run(&b, mm);
+	batch_fini(&b);
+	list_init(&dead);
+	if (err) {
+		region_drop(r, &dead);
+		regions_free(&dead);
+		return err;
+	}
+	region_insert(mm, r);
+	err = space_area_add(mm->space, r->start);
+	if (err)
+		(void)!patches_evict(mm, r->start, r->end);
+	return err;
+}
+
+static int
+call_patch_locked(struct mm *mm, uint64_t call, uint32_t nr)
+{
+	struct region *r = mm_find_locked(mm, call);
+	struct patch p;
+	int err;
+
+	if (r == NULL || r->prot != (PROT_READ | PROT_EXEC) || r->end - call < CALL_LEN ||
+	    (r->flags & (REGION_SHARED | REGION_ABSENT | REGION_PATCHES)))
+		return -EOPNOTSUPP;
+	err = space_site_plan(mm->space, call, nr, r->start, r->end, &p);
+	if (!err)
+		err = space_site_add(mm->space, &p);
+	if (err == -ENOSPC) {
+		err = area_make(mm, call);
+		if (!err)
+			err = space_site_add(mm->space, &p);
+	}
+	return err;
+}
+
+void
+mm_call_trapped(struct mm *mm, uint64_t next, uint32_t nr)
+{
+	uint64_t call = next - CALL_LEN, v;
+	_Atomic uint64_t *heat = &mm->heat[call / 2 % ARRAY_LEN(mm->heat)];
+	unsigned n;
+	int err;
+
+	if (!platform_patches || mm_patch_after == 0 || call >= GUEST_TOP)
+		return;
+	/* Address and count in one word; two threads that race lose a count. */
+	v = atomic_load_explicit(heat, memory_order_relaxed);
+	n = v >> 8 == call ? (unsigned)(v & 0xff) : 0;
+	if (n == REFUSED)
+		return;
+	n++;
+	if (n >= mm_patch_after) {
+		mutex_lock(&mm->mu);
+		err = call_patch_locked(mm, call, nr);
+		mutex_unlock(&mm->mu);
+		n = err ? REFUSED : 0;
+	}
+	atomic_store_explicit(heat, call << 8 | n, memory_order_relaxed);
+}
+
+int
+patches_evict(struct mm *mm, uint64_t start, uint64_t end)
+{
+	struct region *r, *next;
+	struct list dead;
+	int err;
+
+	if (!platform_patches || mm->space == NULL)
+		return 0;
+	err = space_sites_drop(mm->space, start, end);
+	list_init(&dead);
+	for (r = region_at_or_after(mm, start); r != NULL && r->start < end; r = next) {
+		next = region_next(r);
+		if (!(r->flags & REGION_PATCHES))
+			continue;
+		err = host_unmap(mm, r->start, r->end);
+		if (err)
+			return err;
+		regions_cut(mm, r->start, r->end, &dead);
+	}
+	/* Anonymous: nothing is put that could sleep. */
+	regions_free(&dead);
+	return err;
+}

@@ -1,0 +1,21 @@
+/* fakestub: a platform whose stubs neither answer nor copy, and whose calls are not patched. */
+#ifndef TESTS_UNIT_FAKESTUB_H
+#define TESTS_UNIT_FAKESTUB_H
+
+#include "platform/platform.h"
+
+bool platform_patches;
+int space_site_plan(struct space *s, uint64_t call, uint32_t nr, uint64_t lo, uint64_t hi, struct patch *p)
+{ (void)s; (void)call; (void)nr; (void)lo; (void)hi; (void)p; return -EOPNOTSUPP; }
+int space_site_add(struct space *s, const struct patch *p) { (void)s; (void)p; return -EOPNOTSUPP; }
+int space_area_add(struct space *s, uint64_t va) { (void)s; (void)va; return -EOPNOTSUPP; }
+int space_sites_drop(struct space *s, uint64_t start, uint64_t end) { (void)s; (void)start; (void)end; return 0; }
+const void *ctx_in(struct ctx *c, uint64_t va, size_t *len) { (void)c; (void)va; (void)len; return NULL; }
+bool ctx_out(struct ctx *c, uint64_t va, const void *src, size_t len)
+{ (void)c; (void)va; (void)src; (void)len; return false; }
+bool ctx_owes(const struct ctx *c, uint64_t va, size_t len) { (void)c; (void)va; (void)len; return false; }
+void ctx_flush(struct ctx *c) { (void)c; }
+void ctx_answer(struct ctx *c, enum ctx_answer which, uint32_t value) { (void)c; (void)which; (void)value; }
+void ctx_guest_gs(struct ctx *c) { (void)c; }
+
+#endif
