@@ -25,7 +25,7 @@
 #if SANITIZE
 /* Before the root is emptied: reads what later reports need. */
 void sanitize_before_lockdown(void);
-/* In a process made without exec. */
+/* In a process made without exec by a raw system call; fork() does it by itself. */
 void sanitize_new_process(void);
 /* The status to end with: SANITIZE_STATUS once something was reported. */
 int sanitize_status(int status);
