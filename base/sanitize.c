@@ -4,6 +4,7 @@
 #if SANITIZE
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sanitizer/common_interface_defs.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,7 +64,10 @@ sanitize_status(int status)
 	return atomic_load(&reported) ? SANITIZE_STATUS : status;
 }
 
-/* The run time remembers the pid too, and would open its file again in another process. */
+/*
+ * The run time remembers the pid too: in another process it would close the descriptor and write its report
+ * to a new file, whose name is "." and the pid in the working directory.
+ */
 void
 sanitize_new_process(void)
 {
@@ -98,6 +102,7 @@ report_open(void)
 		    dlsym(ubsan, "__sanitizer_sandbox_on_notify");
 	}
 	sanitize_new_process();
+	(void)pthread_atfork(NULL, NULL, sanitize_new_process);
 }
 
 void

@@ -25,7 +25,7 @@
 #if SANITIZE
 /* Before the root is emptied: reads what later reports need. */
 void sanitize_before_lockdown(void);
-/* In a process made without exec. */
+/* In a process made without exec by a raw system call; fork() does it by itself. */
 void sanitize_new_process(void);
 /* The status to end with: SANITIZE_STATUS once something was reported. */
 int sanitize_status(int status);
@@ -45,38 +45,6 @@ sanitize_status(int status)
 {
 	return status;
 }
-#endif
-
-/* Marks memory that nobody may touch, and memory that somebody may again. */
-#if defined(__SANITIZE_ADDRESS__)
-#include <sanitizer/asan_interface.h>
-#define SANITIZE_POISON(p, n)	ASAN_POISON_MEMORY_REGION((p), (n))
-#define SANITIZE_UNPOISON(p, n)	ASAN_UNPOISON_MEMORY_REGION((p), (n))
-#else
-#define SANITIZE_POISON(p, n)	((void)(p), (void)(n))
-#define SANITIZE_UNPOISON(p, n)	((void)(p), (void)(n))
-#endif
-
-/*
- * Around a copy from or to memory that guest code changes at any moment: the race is the guest's own, and
- * what was copied is checked afterwards.
- */
-#if defined(__SANITIZE_THREAD__)
-void AnnotateIgnoreReadsBegin(const char *file, int line);
-void AnnotateIgnoreReadsEnd(const char *file, int line);
-void AnnotateIgnoreWritesBegin(const char *file, int line);
-void AnnotateIgnoreWritesEnd(const char *file, int line);
-#define GUEST_RACE_BEGIN() do {						\
-	AnnotateIgnoreReadsBegin(__FILE__, __LINE__);			\
-	AnnotateIgnoreWritesBegin(__FILE__, __LINE__);			\
-} while (0)
-#define GUEST_RACE_END() do {						\
-	AnnotateIgnoreWritesEnd(__FILE__, __LINE__);			\
-	AnnotateIgnoreReadsEnd(__FILE__, __LINE__);			\
-} while (0)
-#else
-#define GUEST_RACE_BEGIN()	((void)0)
-#define GUEST_RACE_END()	((void)0)
 #endif
 
 #endif

@@ -176,6 +176,8 @@ clone_child(int flags, int *pidfd)
 {
 	long pid = syscall(SYS_clone, (unsigned long)flags | CLONE_PIDFD | SIGCHLD, NULL, pidfd, NULL, 0);
 
+	if (pid == 0)
+		sanitize_new_process();
 	return pid < 0 ? -errno : (pid_t)pid;
 }
 

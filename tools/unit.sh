@@ -12,7 +12,8 @@ for t in "$@"; do
 		bad=1
 	fi
 	if [ "$bad" != 0 ] || [ -z "$checks" ]; then
-		printf 'FAIL %s (exit %s)\n%s\n' "$(basename "$t")" "$code" "$out" | tail -30
+		printf 'FAIL %s (exit %s)\n' "$(basename "$t")" "$code"
+		printf '%s\n' "$out" | tail -150	# a sanitizer's report is long
 		[ "$bad" = 0 ] && bad=1
 	fi
 	failed=$((failed + bad))

@@ -541,7 +541,7 @@ END_TEST
 static _Atomic bool stop;
 
 static void
-do_one(uint32_t r, const char *a, const char *b)
+do_one(struct task *me, uint32_t r, const char *a, const char *b)
 {
 	struct file *f;
 	struct path p, q;
@@ -550,37 +550,37 @@ do_one(uint32_t r, const char *a, const char *b)
 
 	switch (r % 9) {
 	case 0:
-		(void)!name_create(t, AT_FDCWD, a, S_IFDIR | 0755, 0, NULL);
+		(void)!name_create(me, AT_FDCWD, a, S_IFDIR | 0755, 0, NULL);
 		break;
 	case 1:
-		(void)!name_create(t, AT_FDCWD, a, S_IFLNK | 0777, 0, b);
+		(void)!name_create(me, AT_FDCWD, a, S_IFLNK | 0777, 0, b);
 		break;
 	case 2:
-		(void)!name_remove(t, AT_FDCWD, a, r & 0x100);
+		(void)!name_remove(me, AT_FDCWD, a, r & 0x100);
 		break;
 	case 3:
-		(void)!name_rename(t, AT_FDCWD, a, AT_FDCWD, b, r >> 8 & 2);
+		(void)!name_rename(me, AT_FDCWD, a, AT_FDCWD, b, r >> 8 & 2);
 		break;
 	case 4:
-		if (vfs_open_name(t, AT_FDCWD, a, O_CREAT, 0644, 0, &f) == 0)
+		if (vfs_open_name(me, AT_FDCWD, a, O_CREAT, 0644, 0, &f) == 0)
 			file_put(f);
 		break;
 	default:
-		if (path_walk(t, AT_FDCWD, a, WALK_FOLLOW, &p) != 0)
+		if (path_walk(me, AT_FDCWD, a, WALK_FOLLOW, &p) != 0)
 			break;
 		if (r % 9 == 5) {
-			(void)!mount_umount(t->mntns, &p, true);
+			(void)!mount_umount(me->mntns, &p, true);
 		} else if (r % 9 == 6) {
 			s = memfs_super(0);
 			root = dentry_new_root(s, s->root);
-			(void)!mount_at(t->mntns, &p, s, root, 0, "x");
+			(void)!mount_at(me->mntns, &p, s, root, 0, "x");
 			dentry_put(root);
 			super_put(s);
-		} else if (path_walk(t, AT_FDCWD, b, WALK_FOLLOW, &q) == 0) {
+		} else if (path_walk(me, AT_FDCWD, b, WALK_FOLLOW, &q) == 0) {
 			if (r % 9 == 7)
-				(void)!name_link(t, &p, AT_FDCWD, "/d/x");
+				(void)!name_link(me, &p, AT_FDCWD, "/d/x");
 			else
-				(void)!mount_bind(t->mntns, &p, &q, r & 0x100);
+				(void)!mount_bind(me->mntns, &p, &q, r & 0x100);
 			path_put(&q);
 		}
 		path_put(&p);
@@ -593,6 +593,7 @@ one_thread(void *arg)
 {
 	static const char *const parts[] = { "a", "b", "c", "d", ".", ".." };
 	uint64_t x = 88172645463325252ULL + (uintptr_t)arg * 7919;
+	struct task me = *t;	/* a task is its own thread's; root, descriptors and mounts are of all */
 
 	while (!atomic_load(&stop)) {
 		char a[32], b[32];
@@ -604,7 +605,7 @@ one_thread(void *arg)
 		r = (uint32_t)(x >> 16);
 		snprintf(a, sizeof a, "/%s/%s", parts[r % 6], parts[r / 6 % 6]);
 		snprintf(b, sizeof b, "/%s/%s/%s", parts[r / 36 % 6], parts[r / 216 % 6], parts[r / 1296 % 6]);
-		do_one(r >> 12, a, b);
+		do_one(&me, r >> 12, a, b);
 	}
 	return NULL;
 }
