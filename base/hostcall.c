@@ -195,6 +195,15 @@ host_clock_ns(int clock)
 	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
 }
 
+uint64_t
+host_clock_res_ns(int clock)
+{
+	struct timespec ts = { 0, 1 };
+
+	(void)clock_getres(clock, &ts);
+	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
+}
+
 unsigned
 host_cpu(void)
 {

@@ -39,7 +39,8 @@ int host_ptrace(int request, int tid, uint64_t addr, uint64_t data) MUST_CHECK;
 int host_wait(int tid, int *status, int options) MUST_CHECK;	/* wait4 without rusage */
 
 /* By the vDSO: not system calls. */
-uint64_t host_clock_ns(int clock);		/* CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BOOTTIME */
+uint64_t host_clock_ns(int clock);		/* any but clocks of CPU time and alarms, for which there is no way */
+uint64_t host_clock_res_ns(int clock);
 unsigned host_cpu(void);
 
 /* Which process may make a call. */

@@ -10,6 +10,7 @@
  *	STUB_CMD	commands to the mapper: read-only here, writable in the sentry
  *	STUB_RES	the mapper's results: read-only here, written through the descriptor
  *	STUB_SCRATCH	a private page for what the host insists to write; nobody reads it
+ *	STUB_VDSO	the host's own vDSO behind its data pages, read-only; nothing where there is none
  */
 #ifndef BASE_STUBLAYOUT_H
 #define BASE_STUBLAYOUT_H
@@ -34,6 +35,9 @@
 #define STUB_SLOT_SIZE		0x5000		/* commands and results */
 #define STUB_SLOT_STRIDE	0x8000		/* of slots in the control file */
 #define STUB_SCRATCH		0x7ffff0030000
+#define STUB_VDSO		0x7ffff0040000
+#define STUB_VDSO_SIZE		0x40000
+#define STUB_NOWHERE		0x7ffff0080000	/* right behind: never mapped */
 #define STUB_TOP		0x7ffffffff000
 
 /* Descriptors in every stub; STUB_FD_NEW is the lowest free one between commands. */

@@ -35,6 +35,7 @@ struct platform_conf {
 	const uint32_t	*marshal;
 	unsigned	 nmarshal;
 	int		 proc_dirfd;	/* a procfs of this pid namespace, for the zygote's copy only; closed here in the sentry */
+	bool		 no_vdso;	/* tests: as on a host without a vDSO */
 };
 
 /*
@@ -51,6 +52,15 @@ void platform_shutdown(void);
  */
 extern uint32_t platform_fp_size;
 extern const char *platform_name;
+/*
+ * Address in every space, above GUEST_TOP, of a function of the host's vDSO, which guest code may call;
+ * 0: there is none, the call has to be made.  After platform_boot.
+ */
+uint64_t platform_vdso(const char *name);
+bool platform_in_vdso(uint64_t rip);
+/* The address on the guest's stack at which the function of the host's vDSO that regs are in will find its way back. */
+bool platform_vdso_return(const struct abi_regs *regs, uint64_t *slot) MUST_CHECK;
+#define PLATFORM_NOWHERE 0x7ffff0080000ULL	/* an address that no space maps: going there is a page fault */
 
 /*
  * A call's word: two arguments to be copied in, fifteen bits each, and whether results may be copied out on the way

@@ -16,6 +16,7 @@
 #include "base/kmem.h"
 #include "base/list.h"
 #include "base/lock.h"
+#include "platform/hostvdso.h"
 #include "platform/platform.h"
 #include "platform/sites.h"
 #include "platform/stub/stub.h"
@@ -105,6 +106,7 @@ struct platform {
 	unsigned	ncpu;		/* [I] */
 	unsigned	spins_per_us;	/* [I] */
 	struct space	*zygote;	/* [I] */
+	struct hostvdso	vdso;		/* [I] what the zygote was to take along; all zero: nothing */
 	struct space	*pending;	/* [zygote->mu] forked from the zygote, for the next space_new */
 	struct space	*by_slot[MAX_SPACES]; /* [mu] */
 	uint16_t	free_spaces[MAX_SPACES], free_ctxs[MAX_CTXS]; /* [mu] stacks of used slots */

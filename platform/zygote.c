@@ -3,7 +3,7 @@
  *
  * Made once, by a fork of the still single-threaded sentry.  The child keeps five
  * descriptors, takes the stub's signal handlers, drops every right, and jumps into a copy
- * of the stub's text, which unmaps everything else, the host's vDSO too, installs the
+ * of the stub's text, which unmaps everything but itself and the host's vDSO, installs the
  * mapper's filter and becomes the mapper of a blank space (stub/mapper.S).
  *
  * The C code runs on a stack of its own, far from the stub region: the sentry's own stack
@@ -31,6 +31,7 @@
 #define BOOT_STACK	0x7e9000000000ULL	/* where nothing else is ever placed, sanitizers included */
 #define BOOT_STACK_SIZE	0x20000ULL
 #define BOOT_TEXT	0x7e9010000000ULL
+#define BOOT_VDSO	(BOOT_TEXT + STUB_TEXT_SIZE)	/* mapper.S knows that it is right behind */
 
 struct progs {
 	struct sock_fprog mapper, guest;
@@ -174,12 +175,37 @@ drop_rseq(void)
 	return -1;
 }
 
+/*
+ * Moves the host's vDSO behind the copy of the text, from where boot takes it to its place: that
+ * may be in use as long as C code runs.  No clock can be read in this process from here on.
+ * Where the host will not move one, boot unmaps all of it.
+ */
+static void NO_SANITIZE
+take_vdso(struct hostvdso *v)
+{
+	uint64_t from = v->start, to = BOOT_VDSO;
+
+	for (unsigned i = 0; i < HOSTVDSO_PARTS && v->len[i] != 0; i++) {
+		if ((uint64_t)syscall(SYS_mremap, from, v->len[i], v->len[i], MREMAP_MAYMOVE | MREMAP_FIXED, to) != to) {
+			memset(v, 0, sizeof *v);
+			return;
+		}
+		from += v->len[i];
+		to += v->len[i];
+	}
+}
+
 static int NO_SANITIZE
 zygote_main(void *arg)
 {
 	const struct birth *b = arg;
 	register uint64_t r12 __asm__("r12") = b->slot_off;
 	register uint64_t r13 __asm__("r13") = BOOT_TEXT;
+	register uint64_t r14 __asm__("r14");
+	register uint64_t r15 __asm__("r15");
+	register uint64_t rbx __asm__("rbx");
+	struct hostvdso vdso = plat.vdso;
+	uint64_t entry = BOOT_TEXT + stub_text_word(STUB_T_BOOT);
 	void *text;
 
 	if (take_signals() != 0 || take_fds(b) != 0 || drop_rights() != 0 || drop_rseq() != 0)
@@ -188,9 +214,13 @@ zygote_main(void *arg)
 	    STUB_FD_NEW, 0);
 	if (text != (void *)BOOT_TEXT)
 		_exit(2);
+	take_vdso(&vdso);
 	r12 = b->slot_off;
 	r13 = BOOT_TEXT;
-	__asm__ volatile("jmp *%0" : : "r"(BOOT_TEXT + stub_text_word(STUB_T_BOOT)), "r"(r12), "r"(r13));
+	r14 = vdso.len[0];
+	r15 = vdso.len[1];
+	rbx = vdso.len[2];
+	__asm__ volatile("jmp *%0" : : "a"(entry), "r"(r12), "r"(r13), "r"(r14), "r"(r15), "r"(rbx));
 	__builtin_unreachable();
 }
 
@@ -201,6 +231,8 @@ zygote_start(const struct platform_conf *conf, unsigned slot, const char **why)
 	int pair[2], pid, err;
 	void *stack;
 
+	if (conf->no_vdso || hostvdso_find(conf->proc_dirfd, &plat.vdso) != 0)
+		memset(&plat.vdso, 0, sizeof plat.vdso);
 	b.text = make_text();
 	if (b.text < 0) {
 		*why = "the stub's text and filters cannot be made";

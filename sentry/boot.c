@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <linux/mount.h>
+#include <sched.h>
 #include <sys/stat.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -280,12 +281,27 @@ seal_root(const struct bootspec *spec)
 		atomic_fetch_or(&kernel.mntns->root->flags, MS_RDONLY);
 }
 
+static bool
+cpus_from_zero(uint32_t n)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof set, &set) != 0 || n > CPU_SETSIZE || (uint32_t)CPU_COUNT(&set) != n)
+		return false;
+	for (uint32_t i = 0; i < n; i++) {
+		if (!CPU_ISSET(i, &set))
+			return false;
+	}
+	return true;
+}
+
 static void
 init_kernel(const struct bootspec *spec)
 {
 	kernel.pids_limit = spec->pids_limit;
 	kernel.memory_limit = spec->memory_limit;
 	kernel.ncpus = (uint32_t)get_nprocs();
+	kernel.cpus_from_zero = cpus_from_zero(kernel.ncpus);
 	kernel.ram = (uint64_t)get_phys_pages() * PAGE_SIZE;
 	kernel.init_mortal = spec->init_mortal;
 	mm_patch_after = spec->patch_after;
@@ -307,8 +323,10 @@ lock_down(const struct bootspec *spec)
 	int err;
 
 	conf.marshal = syscall_marshal(&conf.nmarshal);
+#ifndef NDEBUG
+	conf.no_vdso = getenv("VILLAGE_NO_VDSO") != NULL;
+#endif
 	err = platform_boot(&conf, &why);
-
 	if (err)
 		boot_fail(why ? why : "the platform cannot start", err);
 #ifndef NDEBUG

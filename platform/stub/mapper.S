@@ -19,6 +19,7 @@
 #define NR_close		3
 #define NR_rt_sigprocmask	14
 #define NR_pwrite64		18
+#define NR_mremap		25
 #define NR_getpid		39
 #define NR_sendmsg		46
 #define NR_clone		56
@@ -75,7 +76,8 @@ bytes:
 	.text
 /*
  * The zygote's start, in a copy of the text at a low address: r12 the offset of the first
- * slot, r13 that copy's address, descriptor 4 the text.
+ * slot, r13 that copy's address, descriptor 4 the text.  The host's vDSO follows the copy, in up
+ * to three mappings of r14, r15 and rbx bytes.
  */
 boot:
 	xor	%edi, %edi
@@ -84,14 +86,31 @@ boot:
 	syscall
 	test	%rax, %rax
 	jnz	fail
-	lea	STUB_TEXT_SIZE(%r13), %rdi
+	lea	STUB_TEXT_SIZE(%r13,%r14), %rdi
+	add	%r15, %rdi
+	add	%rbx, %rdi
 	movabs	$STUB_TOP, %rsi
 	sub	%rdi, %rsi
 	mov	$NR_munmap, %eax
 	syscall
 	test	%rax, %rax
 	jnz	fail
-	movabs	$STUB_TEXT, %rdi
+	lea	STUB_TEXT_SIZE(%r13), %rdi
+	movabs	$STUB_VDSO, %r8
+	mov	$3, %r10d			/* MREMAP_MAYMOVE | MREMAP_FIXED */
+	.irp	len, r14, r15, rbx
+	test	%\len, %\len
+	jz	1f
+	mov	%\len, %rsi
+	mov	%\len, %rdx
+	mov	$NR_mremap, %eax
+	syscall
+	cmp	%r8, %rax
+	jne	fail
+	add	%\len, %rdi
+	add	%\len, %r8
+	.endr
+1:	movabs	$STUB_TEXT, %rdi
 	mov	$STUB_TEXT_SIZE, %esi
 	mov	$5, %edx			/* PROT_READ | PROT_EXEC */
 	mov	$0x12, %r10d			/* MAP_PRIVATE | MAP_FIXED */

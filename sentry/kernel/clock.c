@@ -1,7 +1,9 @@
 /*
  * clock: clock_gettime(2) on every clock.
  *
- * Wall, monotonic and boot time are the host's.  CPU time is the sum that the tasks keep.
+ * Wall, monotonic and boot time are the host's, each clock by itself: programs read some of them by
+ * the host's vDSO (vdso.c), and what a call answers must not run before or behind that.  CPU time is
+ * the sum that the tasks keep.
  */
 #include "sentry/kernel/clock.h"
 
@@ -10,8 +12,6 @@
 #include "abi/errno.h"
 #include "base/hostcall.h"
 #include "sentry/kernel/task.h"
-
-#define COARSE_NS	4000000ULL	/* CLOCK_*_COARSE on a 250 Hz kernel, as Debian's */
 
 /* Clocks of other tasks: negative numbers with a pid in them. */
 #define CPUCLOCK_TYPE(c)	((c) & 3)
@@ -30,6 +30,21 @@ uint64_t
 clock_real_ns(void)
 {
 	return host_clock_ns(CLOCK_REALTIME);
+}
+
+uint64_t
+clock_stamp_ns(void)
+{
+	return host_clock_ns(CLOCK_REALTIME_COARSE);
+}
+
+int32_t
+clock_tai_offset(void)
+{
+	uint64_t real = clock_real_ns(), tai = host_clock_ns(CLOCK_TAI);
+
+	/* Whole seconds; what passed between the two is little. */
+	return (int32_t)(((int64_t)(tai - real) + (int64_t)(NSEC_PER_SEC / 2)) / (int64_t)NSEC_PER_SEC);
 }
 
 bool
@@ -88,16 +103,16 @@ clock_read(struct task *t, int32_t clock, uint64_t *ns)
 	switch (clock) {
 	case CLOCK_REALTIME:
 	case CLOCK_REALTIME_COARSE:
-	case CLOCK_REALTIME_ALARM:
-	case CLOCK_TAI:			/* the host keeps no offset unless it is set up to */
-		*ns = clock_real_ns();
-		return 0;
 	case CLOCK_MONOTONIC:
 	case CLOCK_MONOTONIC_RAW:
 	case CLOCK_MONOTONIC_COARSE:
-		*ns = clock_mono_ns();
-		return 0;
 	case CLOCK_BOOTTIME:
+	case CLOCK_TAI:
+		*ns = host_clock_ns(clock);
+		return 0;
+	case CLOCK_REALTIME_ALARM:
+		*ns = clock_real_ns();
+		return 0;
 	case CLOCK_BOOTTIME_ALARM:
 		*ns = host_clock_ns(CLOCK_BOOTTIME);
 		return 0;
@@ -117,7 +132,12 @@ clock_resolution(struct task *t, int32_t clock, uint64_t *ns)
 
 	if (err)
 		return err;
-	*ns = clock == CLOCK_REALTIME_COARSE || clock == CLOCK_MONOTONIC_COARSE ? COARSE_NS : 1;
+	if (clock_is_cpu(clock))
+		*ns = 1;
+	else if (clock == CLOCK_REALTIME_ALARM || clock == CLOCK_BOOTTIME_ALARM)
+		*ns = host_clock_res_ns(CLOCK_MONOTONIC);
+	else
+		*ns = host_clock_res_ns(clock);
 	return 0;
 }
 
@@ -132,8 +152,10 @@ clock_deadline(int32_t clock, uint64_t abs_ns, uint64_t *deadline_ns)
 		return 0;
 	case CLOCK_REALTIME:
 	case CLOCK_REALTIME_ALARM:
-	case CLOCK_TAI:
 		now = clock_real_ns();
+		break;
+	case CLOCK_TAI:
+		now = host_clock_ns(CLOCK_TAI);
 		break;
 	case CLOCK_BOOTTIME:
 	case CLOCK_BOOTTIME_ALARM:

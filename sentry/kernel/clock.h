@@ -8,6 +8,9 @@ struct task;
 
 uint64_t clock_mono_ns(void);
 uint64_t clock_real_ns(void);
+/* What IPC objects and time(2) get, and files by inode_now: wall time as of the last tick, so that none is ahead of another. */
+uint64_t clock_stamp_ns(void);
+int32_t clock_tai_offset(void);			/* seconds that CLOCK_TAI is ahead of CLOCK_REALTIME */
 /* -EINVAL for a clock there is not (or a process that is not). */
 int clock_read(struct task *t, int32_t clock, uint64_t *ns) MUST_CHECK;
 int clock_resolution(struct task *t, int32_t clock, uint64_t *ns) MUST_CHECK;

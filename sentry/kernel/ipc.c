@@ -4,8 +4,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/hostcall.h"
 #include "base/kmem.h"
+#include "sentry/kernel/clock.h"
 #include "sentry/kernel/task.h"
 
 #define INDEX_BITS	15
@@ -142,5 +142,5 @@ ipc_set(struct ipc_perm *p, const struct ipc64_perm *from)
 int64_t
 ipc_now(void)
 {
-	return (int64_t)(host_clock_ns(CLOCK_REALTIME) / NSEC_PER_SEC);
+	return (int64_t)(clock_stamp_ns() / NSEC_PER_SEC);
 }

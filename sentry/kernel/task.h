@@ -144,6 +144,7 @@ struct task {
 	struct mm	*mm;		/* counted; read by others with task_mm_get (alloc_mu) */
 	uint64_t	 fault_trapno, fault_error, fault_cr2;	/* of the last fault, for sigcontext */
 	uint64_t	 stuck_rip, stuck_addr, stuck_count;	/* a fault that comes back */
+	uint64_t	 vdso_slot, vdso_ret;	/* on the way out of the host's vDSO: where it returns, see vdso.c; slot 0: it is not */
 	void		*start_fp;	/* owned; FP image to begin with, or NULL */
 	int64_t		 syscall;	/* [a] number in flight, -1 none */
 	uint64_t	 args[6];	/* of that call, for strace, debug and /proc/PID/syscall */
@@ -221,6 +222,7 @@ struct kernel {
 	uint64_t	 pids_limit, memory_limit;	/* 0: none */
 	uint64_t	 ram;		/* the host's, in bytes */
 	uint32_t	 ncpus;
+	bool		 cpus_from_zero; /* the host's numbers of those we may run on are 0 to ncpus - 1 */
 	bool		 strace, report;
 	bool		 init_mortal;	/* pid 1 dies of its own signals, as outside a pid namespace */
 	int		 report_fd, random_fd;
@@ -355,7 +357,13 @@ struct image { struct mm *mm; uint64_t entry, sp; };
 int elf_load(struct task *t, struct exec_request *r, struct image *out) MUST_CHECK;	/* handles #! by rewriting r; -ENOEXEC ... */
 /* The vDSO page(s): maps it and returns its base. sentry/kernel/vdso.c */
 int vdso_map(struct mm *mm, uint64_t *base) MUST_CHECK;
-int vdso_boot(void) MUST_CHECK;				/* once, after pages_boot */
+int vdso_boot(void) MUST_CHECK;				/* once, after pages_boot and platform_boot */
+/* Before a signal: true when the guest is in the host's vDSO and has to run on until it is out. */
+bool vdso_leave(struct task *t) MUST_CHECK;
+/* It is not to leave after all: a fault is to be delivered where it happened. */
+void vdso_stay(struct task *t);
+/* At a fault while vdso_slot is set: true when the guest is out, its registers as if nothing had been. */
+bool vdso_left(struct task *t) MUST_CHECK;
 
 /* First process. */
 int process_new_init(struct task **out) MUST_CHECK;	/* pid 1, not yet running */

@@ -78,7 +78,8 @@ fault_is_stuck(struct task *t, uint64_t addr)
 	return ++t->stuck_count > FAULT_RETRIES;
 }
 
-static void
+/* True when it became a signal. */
+static bool
 do_fault(struct task *t, const struct stop *stop)
 {
 	int signo = stop->signo, code = stop->code;
@@ -94,7 +95,7 @@ do_fault(struct task *t, const struct stop *stop)
 		atomic_fetch_add_explicit(&t->minflt, 1, memory_order_relaxed);
 		if (mm_fault(t->mm, addr, access, &signo, &code) == 0) {
 			if (!fault_is_stuck(t, addr))
-				return;
+				return false;
 			log_warn("fault", "task %d: fault at %#llx from %#llx does not go away",
 			    t->tid, (unsigned long long)addr, (unsigned long long)t->regs.rip);
 			signo = SIGSEGV;
@@ -102,6 +103,7 @@ do_fault(struct task *t, const struct stop *stop)
 		}
 	}
 	force_fault(t, signo, code, addr);
+	return true;
 }
 
 /* Calls by int 0x80 or sysenter: there is no 32-bit kernel here. */
@@ -128,11 +130,26 @@ time_add(_Atomic uint64_t *sum, uint64_t ticks)
 	atomic_store_explicit(sum, was + ticks_to_ns(ticks), memory_order_relaxed);
 }
 
+/* Is the guest to leave the host's vDSO first?  here: what is to be delivered belongs to where it is now. */
+static bool
+leaves_vdso(struct task *t, bool in_syscall, bool here)
+{
+	if (likely(!platform_in_vdso(t->regs.rip) && t->vdso_slot == 0))
+		return false;
+	if (here || t->exit_now || (in_syscall && is_restart_code(t->regs.rax)) || task_must_exit(t)) {
+		vdso_stay(t);
+		return false;
+	}
+	return vdso_leave(t);
+}
+
 /* Off the fast path: signals, restarts, the end of the group. */
 static void
-before_guest(struct task *t, bool in_syscall)
+before_guest(struct task *t, bool in_syscall, bool here)
 {
 	ctx_flush(t->ctx);
+	if (leaves_vdso(t, in_syscall, here))
+		return;
 	if (!t->exit_now)
 		signal_deliver(t, in_syscall);
 	/* The status is the group's then: task_do_exit looks it up. */
@@ -162,19 +179,19 @@ task_loop(struct task *t)
 {
 	struct stop stop;
 	uint64_t left = cpu_ticks();
-	bool in_syscall = false;
+	bool in_syscall = false, here = false;
 
 	t->slept_tsc = 0;
 	for (;;) {
 		if (unlikely(atomic_load(&t->attention) != 0 ||
 		    (in_syscall && is_restart_code(t->regs.rax))))
-			before_guest(t, in_syscall);
+			before_guest(t, in_syscall, here);
 		if (unlikely(t->exit_now))
 			return;
 		lock_assert_none();
 		left = run_guest(t, &stop, left);
 
-		in_syscall = false;
+		in_syscall = here = false;
 		switch (stop.kind) {
 		case STOP_SYSCALL:
 			if (unlikely(stop.foreign)) {
@@ -188,7 +205,8 @@ task_loop(struct task *t)
 			in_syscall = t->regs.orig_rax != (uint64_t)-1;
 			break;
 		case STOP_FAULT:
-			do_fault(t, &stop);
+			if (t->vdso_slot == 0 || !vdso_left(t))
+				here = do_fault(t, &stop);
 			break;
 		case STOP_KICK:
 			break;

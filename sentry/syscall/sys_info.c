@@ -159,7 +159,7 @@ sys_getcpu(struct task *t, gaddr_t cpu, gaddr_t node, gaddr_t tcache)
 
 	(void)tcache;	/* unused since 2.6.24 */
 	if (!gaddr_is_null(cpu))
-		err = put_u32(t, cpu, host_cpu());
+		err = put_u32(t, cpu, host_cpu() % max(kernel.ncpus, 1U));
 	if (!err && !gaddr_is_null(node))
 		err = put_u32(t, node, 0);
 	return err;

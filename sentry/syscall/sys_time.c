@@ -60,7 +60,7 @@ sys_gettimeofday(struct task *t, gaddr_t tv, gaddr_t tz)
 int64_t
 sys_time(struct task *t, gaddr_t tloc)
 {
-	uint64_t now = clock_real_ns() / NSEC_PER_SEC;
+	uint64_t now = clock_stamp_ns() / NSEC_PER_SEC;
 	int err = gaddr_is_null(tloc) ? 0 : put_u64(t, tloc, now);
 
 	return err ? err : (int64_t)now;
@@ -146,6 +146,7 @@ read_timex(struct task *t, gaddr_t buf)
 	tx.tolerance = 32768000;
 	tx.time = abi_ns_timeval(clock_real_ns());
 	tx.tick = 10000;
+	tx.tai = clock_tai_offset();
 	err = copy_out(t, buf, &tx, sizeof tx);
 	return err ? err : TIME_ERROR_STATE;
 }

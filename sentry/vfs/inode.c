@@ -65,7 +65,7 @@ inode_release(struct inode *i)
 struct timespec64
 inode_now(void)
 {
-	uint64_t ns = host_clock_ns(CLOCK_REALTIME);
+	uint64_t ns = host_clock_ns(CLOCK_REALTIME_COARSE);
 
 	return (struct timespec64){ (int64_t)(ns / NSEC_PER_SEC), (uint32_t)(ns % NSEC_PER_SEC) };
 }

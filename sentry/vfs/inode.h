@@ -150,7 +150,7 @@ void inode_setattr_locked(struct inode *i, const struct iattr *attr, uint32_t wh
 void inode_accessed(struct inode *i);		/* relatime's update of the access time, in memory only */
 /* Data is about to change: drops the setuid and setgid bits as write(2) does. */
 int inode_kill_privs(struct task *t, struct inode *i) MUST_CHECK;
-struct timespec64 inode_now(void);		/* CLOCK_REALTIME */
+struct timespec64 inode_now(void);		/* as of the last tick, as on Linux: never ahead of time(2) */
 uint64_t dev_alloc_anon(void);			/* an anonymous device number for a super */
 /* Fill what the guest sees from an iattr. */
 void abi_stat_fill(const struct inode *i, const struct iattr *a, struct abi_stat *st);

@@ -15,11 +15,13 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/hostcall.h"
+#include "platform/hostvdso.h"
 #include "platform/platform.h"
 #include "platform/stub/stub.h"
 
@@ -66,16 +68,20 @@ PIECE(scribbler, "1: mov %rbx,%rax; shl $13,%rax; xor %rax,%rbx; mov %rbx,%rax; 
 /* Calls gettimeofday where old programs expect it. */
 PIECE(vsyscall, "mov $0x600000,%edi; xor %esi,%esi; mov $0xffffffffff600000,%rax; call *%rax; mov $1,%eax; syscall");
 
+/* Calls a function again and again with two arguments. */
+PIECE(call, "1: mov %r12,%rdi; mov %r13,%rsi; call *%rbx; mov $39,%eax; syscall; jmp 1b");
+
 /* ---- harness ------------------------------------------------------------- */
 
 static int memfile;
 static const char *use;
+static bool no_vdso;
 
 /* No ck_assert here nor in fill: the benchmark uses them outside the suite. */
 static int
 boot_as(const char *name, bool filter)
 {
-	struct platform_conf conf = { .name = name };
+	struct platform_conf conf = { .name = name, .no_vdso = no_vdso };
 	const char *why = "";
 	int err;
 
@@ -574,6 +580,104 @@ START_TEST(test_threads)
 }
 END_TEST
 
+/* The host's clock, read by the guest itself, is between two looks of ours. */
+static void
+check_clock(struct space *s, struct ctx *c, struct abi_regs *r)
+{
+	uint64_t before = now_ns();
+	struct timespec ts;
+	struct stop st;
+
+	ctx_run(c, r, &st);
+	ck_assert_int_eq(st.kind, STOP_SYSCALL);
+	ck_assert_uint_eq(r->orig_rax, 39);
+	ck_assert_int_eq(space_read(s, DATA, &ts, sizeof ts), sizeof ts);
+	ck_assert_uint_le(before, (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec);
+	ck_assert_uint_ge(now_ns(), (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec);
+}
+
+START_TEST(test_host_vdso)
+{
+	struct space *s2;
+	struct ctx *c2;
+
+	START(call);
+	if (getauxval(AT_SYSINFO_EHDR) == 0)
+		return;
+	r.rbx = platform_vdso("__vdso_clock_gettime");
+	ck_assert(platform_in_vdso(r.rbx));
+	ck_assert(!platform_in_vdso(STUB_NOWHERE) && !platform_in_vdso(STUB_VDSO - 1) && !platform_in_vdso(CODE));
+	ck_assert_uint_eq(platform_vdso("no such function"), 0);
+	r.r12 = CLOCK_MONOTONIC;
+	r.r13 = DATA;
+	for (int i = 0; i < 100; i++)
+		check_clock(s, c, &r);
+	ck_assert_int_eq(space_fork(s, &s2), 0);
+	ck_assert_int_eq(ctx_new(s2, &c2), 0);
+	for (int i = 0; i < 100; i++)
+		check_clock(s2, c2, &r);
+	ctx_free(c2);
+	space_free(s2);
+	END();
+}
+END_TEST
+
+/* Step by step: the way back is known at each instruction. */
+START_TEST(test_host_vdso_return)
+{
+	unsigned inside = 0, at_caller = 0;
+	uint64_t slot, ret;
+
+	START(call);
+	if (getauxval(AT_SYSINFO_EHDR) == 0)
+		return;
+	r.rbx = platform_vdso("__vdso_clock_gettime");
+	r.r12 = CLOCK_MONOTONIC;
+	r.r13 = DATA;
+	for (int i = 0; i < 300; i++) {
+		r.eflags |= 0x100;
+		ctx_run(c, &r, &st);
+		if (st.kind == STOP_SYSCALL)
+			break;
+		ck_assert_int_eq(st.kind, STOP_FAULT);
+		ck_assert_int_eq(st.signo, SIGTRAP);
+		if (!platform_in_vdso(r.rip)) {
+			ck_assert(!platform_vdso_return(&r, &slot));
+			continue;
+		}
+		inside++;
+		ck_assert(platform_vdso_return(&r, &slot));
+		ck_assert_int_eq(space_read(s, slot, &ret, 8), 8);
+		/* Of a function that was called in there: back into it. */
+		if (platform_in_vdso(ret))
+			continue;
+		at_caller++;
+		ck_assert_uint_eq(slot, STACK + 0x10000 - 8);
+		ck_assert_uint_eq(ret, CODE + 8);
+	}
+	ck_assert_uint_gt(inside, 10);
+	ck_assert_uint_gt(at_caller, 10);
+	END();
+}
+END_TEST
+
+START_TEST(test_no_host_vdso)
+{
+	no_vdso = true;
+	START(load);
+	no_vdso = false;
+	ck_assert_uint_eq(platform_vdso("__vdso_clock_gettime"), 0);
+	for (uint64_t at = STUB_VDSO; at <= STUB_NOWHERE; at += 0x1000) {
+		r.rip = CODE;
+		r.rdi = at;
+		ctx_run(c, &r, &st);
+		ck_assert_int_eq(st.kind, STOP_FAULT);
+		ck_assert_int_eq(st.code, SEGV_MAPERR);
+	}
+	END();
+}
+END_TEST
+
 /* ---- hostile ------------------------------------------------------------- */
 
 START_TEST(test_no_call_escapes)
@@ -585,6 +689,40 @@ START_TEST(test_no_call_escapes)
 	RUN_SYSCALL(60);
 	RUN_SYSCALL(231);
 	RUN_SYSCALL(9);
+	END();
+}
+END_TEST
+
+/* The host's vDSO: nothing of it can be written, and its system calls are the guest's own. */
+START_TEST(test_host_vdso_hostile)
+{
+	const char *code = (const char *)getauxval(AT_SYSINFO_EHDR), *at;
+	uint64_t there;
+
+	START(store);
+	if (code == NULL)
+		return;
+	there = platform_vdso("__vdso_clock_gettime") - hostvdso_symbol(code, "__vdso_clock_gettime");
+	for (uint64_t va = STUB_VDSO; va <= STUB_NOWHERE; va += 0x1000) {
+		r.rip = CODE;
+		r.rdi = va;
+		ctx_run(c, &r, &st);
+		ck_assert_int_eq(st.kind, STOP_FAULT);
+		ck_assert_int_eq(st.signo, SIGSEGV);
+		ck_assert(va >= there + 0x1000 || st.code == SEGV_ACCERR);
+	}
+	ck_assert_int_eq(fill(s, g_jump, g_jump_end), 0);
+	for (at = code; (at = memmem(at, 0x1000 - (size_t)(at - code), "\x0f\x05", 2)) != NULL; at += 2) {
+		static const uint64_t calls[] = { SYS_exit_group, SYS_munmap, SYS_futex, SYS_getpid };
+
+		for (unsigned i = 0; i < ARRAY_LEN(calls); i++) {
+			r = start_regs();
+			r.rdi = there + (uint64_t)(at - code);
+			r.rax = calls[i];
+			RUN_SYSCALL(calls[i]);
+			ck_assert_uint_eq(r.rip, there + (uint64_t)(at - code) + 2);
+		}
+	}
 	END();
 }
 END_TEST
@@ -990,7 +1128,11 @@ cases(const char *name, void (*setup)(void))
 	tcase_add_test(tc, test_memory);
 	tcase_add_test(tc, test_fork);
 	tcase_add_test(tc, test_threads);
+	tcase_add_test(tc, test_host_vdso);
+	tcase_add_test(tc, test_host_vdso_return);
+	tcase_add_test(tc, test_no_host_vdso);
 	tcase_add_test(tc, test_no_call_escapes);
+	tcase_add_test(tc, test_host_vdso_hostile);
 	tcase_add_test(tc, test_forged_frame);
 	tcase_add_test(tc, test_deaf_guest);
 	tcase_add_test(tc, test_scribble);

@@ -49,6 +49,9 @@ const char *platform_name = "test";
 
 int platform_boot(const struct platform_conf *c, const char **why) { (void)c; (void)why; return 0; }
 void platform_shutdown(void) { }
+uint64_t platform_vdso(const char *name) { (void)name; return 0; }
+bool platform_in_vdso(uint64_t rip) { (void)rip; return false; }
+bool platform_vdso_return(const struct abi_regs *r, uint64_t *slot) { (void)r; (void)slot; return false; }
 void platform_get_stats(struct platform_stats *s) { memset(s, 0, sizeof *s); }
 int space_new(struct space **out) { *out = calloc(1, sizeof **out); return 0; }
 int space_fork(struct space *p, struct space **out) { (void)p; return space_new(out); }

@@ -1,16 +1,33 @@
 /*
- * The guest's vDSO.  Each function makes the system call: the platform catches a trapped call as
- * cheaply here as anywhere.  The time page that answers without a call comes with the platform's own pages.
+ * The guest's vDSO.  What the host's own vDSO answers it is asked to answer: it is mapped above guest
+ * memory in every address space, and the sentry writes its addresses into the table below
+ * (vdso.c).  For the rest, or where the host has none, a function makes the system call.
+ *
+ * Clocks that the host's would make a call for are never passed on to it: a call made there would
+ * show signal handlers an address that is none of the guest's.
  */
+	.section .host, "a", @progbits
+	.balign	64
+	.ascii	"village's table\0"		/* vdso.c looks for it */
+clocks:
+	.quad	0				/* a bit for each clock that may be passed on */
+	.irp	fn, clock_gettime, clock_getres, gettimeofday, time, getcpu
+host_\fn:
+	.quad	0
+	.endr
+
 	.text
 
-	.macro vcall name, nr
+	.macro	begin name
 	.globl	__vdso_\name
 	.type	__vdso_\name, @function
-	.balign	16
+	.balign	32
 __vdso_\name:
 	.cfi_startproc
-	movl	$\nr, %eax
+	.endm
+
+	.macro	end name, nr
+1:	movl	$\nr, %eax
 	syscall
 	ret
 	.cfi_endproc
@@ -20,11 +37,49 @@ __vdso_\name:
 	.type	\name, @function
 	.endm
 
-	vcall	clock_gettime, 228
-	vcall	clock_getres, 229
-	vcall	gettimeofday, 96
-	vcall	time, 201
-	vcall	getcpu, 309
+	.macro	by_clock name, nr
+	begin	\name
+	cmpl	$63, %edi
+	ja	1f
+	movq	clocks(%rip), %rax
+	btq	%rdi, %rax
+	jnc	1f
+	jmp	*host_\name(%rip)
+	end	\name, \nr
+	.endm
+
+	.macro	by_table name
+	movq	host_\name(%rip), %rax
+	testq	%rax, %rax
+	jz	1f
+	jmp	*%rax
+	.endm
+
+	by_clock clock_gettime, 228
+	by_clock clock_getres, 229
+
+	/* The time zone is the sentry's. */
+	begin	gettimeofday
+	testq	%rsi, %rsi
+	jnz	1f
+	by_table gettimeofday
+	end	gettimeofday, 96
+
+	begin	time
+	by_table time
+	end	time, 201
+
+	/* There is one node, whatever the host has. */
+	begin	getcpu
+	movq	host_getcpu(%rip), %rax
+	testq	%rax, %rax
+	jz	1f
+	testq	%rsi, %rsi
+	jz	2f
+	movl	$0, (%rsi)
+	xorl	%esi, %esi
+2:	jmp	*%rax
+	end	getcpu, 309
 
 /*
  * A signal frame's return address: at entry %rsp points at struct ucontext, whose mcontext holds the
