@@ -22,6 +22,7 @@
 
 #define FIRST_STOP_NS	(5 * NSEC_PER_SEC)
 #define PARKED_MAX	4
+#define FIRST_TRY_NS	(NSEC_PER_SEC / 50)
 #define HWCAP2_FSGSBASE	2
 
 KMEM_CACHE(ctx);
@@ -175,7 +176,8 @@ ctx_new(struct space *s, struct ctx **out)
 	ctx_forget(c);
 	c->guest_gs = false;
 	c->spin_here = c->spin_there = 1;
-	c->try_at_ns = 0;
+	/* Most guests are gone before it would pay. */
+	c->try_at_ns = host_clock_ns(CLOCK_MONOTONIC) + FIRST_TRY_NS;
 	c->try_gap_ns = 0;
 	err = plat.ops->attach(c);
 	mutex_lock(&plat.mu);

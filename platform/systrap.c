@@ -472,8 +472,8 @@ look_around(struct ctx *c)
 	if (now < c->try_at_ns)
 		return;
 	c->trying = true;
-	c->try_at_ns = now + c->try_gap_ns;
 	c->try_gap_ns = c->try_gap_ns == 0 ? TRY_GAP_NS : min(2 * c->try_gap_ns, TRY_GAP_MAX_NS);
+	c->try_at_ns = now + c->try_gap_ns;
 }
 
 static uint32_t
