@@ -22,6 +22,7 @@
 
 #define FIRST_STOP_NS	(5 * NSEC_PER_SEC)
 #define PARKED_MAX	4
+#define WARM_CTXS	16		/* sets kept with their pages */
 #define FIRST_TRY_NS	(NSEC_PER_SEC / 50)
 #define HWCAP2_FSGSBASE	2
 
@@ -32,12 +33,31 @@ bool platform_patches;
 
 /* ---- threads ------------------------------------------------------------- */
 
+/*
+ * A set that goes to the next guest with its pages, which saves their removal and new ones.  What the host and the
+ * stub may have written there is gone; what a guest wrote elsewhere by itself is none of its registers.
+ */
+static void
+set_wipe(struct ctx *c)
+{
+	memset(c->base, 0, STUB_CTX_DATA);
+	if (c->words != 0)
+		memset(c->base + STUB_CTX_DATA, 0, 2 * DATA_SMALL);
+	if ((c->words & MARSHAL_RESULTS) || MARSHAL_KIND(c->words) == MARSHAL_BYTES ||
+	    MARSHAL_KIND(c->words >> MARSHAL_SECOND) == MARSHAL_BYTES)
+		memset(c->base + DATA_BIG, 0, DATA_BIG_SIZE);
+	memset(c->sh, 0, CTX_HDR);
+}
+
 void
 ctx_release_locked(struct ctx *c)
 {
 	mutex_assert_held(&plat.mu);
 	/* Registers of a guest must not be left for the next one that gets this slot. */
-	host_madvise(c->base, STUB_CTX_SIZE, MADV_REMOVE);
+	if (plat.nfree_ctxs < WARM_CTXS)
+		set_wipe(c);
+	else
+		host_madvise(c->base, STUB_CTX_SIZE, MADV_REMOVE);
 	plat.free_ctxs[plat.nfree_ctxs++] = (uint16_t)c->slot;
 	obj_free(ctx, c);
 }

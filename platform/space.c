@@ -20,6 +20,7 @@
 
 #define SPIN_US		20		/* for a mapper, before sleeping */
 #define BIRTH_NS	(10 * NSEC_PER_SEC)
+#define WARM_SPACES	32		/* slots kept with their pages */
 #define PROT_ALL	(PROT_READ | PROT_WRITE | PROT_EXEC)
 
 struct platform plat = { .mu = MUTEX_INIT(RANK_zygote), .ctl = -1, .sock = -1 };
@@ -76,6 +77,9 @@ space_alloc(struct space **out)
 	s->cmd->count = 0;
 	s->cmd->spin = 0;
 	atomic_store(&s->cmd->waiting, 0);
+	atomic_store(&s->res->err, 0);
+	atomic_store(&s->res->idx, 0);
+	atomic_store(&s->res->val, 0);
 	atomic_store(&s->res->seq, 0);
 	atomic_store(&s->cmd->seq, 1);
 	stat_inc(spaces_made);
@@ -131,6 +135,7 @@ batch_start(struct space *s, unsigned n)
 	for (unsigned i = 0; i < n; i++)
 		s->cmd->ent[i].idx = i;
 	s->cmd->count = n;
+	s->most = max(s->most, n);
 	atomic_store(&s->res->err, 0);
 	s->seq++;
 	atomic_store(&s->cmd->seq, s->seq);
@@ -353,7 +358,11 @@ space_release_locked(struct space *s)
 		host_close(s->pidfd);
 	plat.by_slot[s->slot] = NULL;
 	plat.free_spaces[plat.nfree_spaces++] = (uint16_t)s->slot;
-	host_madvise(s->cmd, STUB_SLOT_STRIDE, MADV_REMOVE);
+	/* The next guest there may read the commands. */
+	if (plat.nfree_spaces <= WARM_SPACES)
+		memset(s->cmd->ent, 0, s->most * sizeof s->cmd->ent[0]);
+	else
+		host_madvise(s->cmd, STUB_SLOT_STRIDE, MADV_REMOVE);
 	sites_fini(&s->sites);
 	mutex_fini(&s->mu);
 	obj_free(space, s);

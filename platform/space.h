@@ -33,6 +33,7 @@ struct space {
 	struct stub_cmd	*cmd;		/* [I] */
 	struct stub_res	*res;		/* [I] */
 	uint32_t	seq;		/* [m] */
+	unsigned	most;		/* [m] entries in its largest batch */
 	int		pid;		/* [I] once spawned */
 	int		memfd, pidfd;	/* [zygote] until both are here, then [I] */
 	_Atomic bool	dead;
@@ -60,6 +61,7 @@ struct ctx {
 	struct stub_ctx	*sh;		/* [I] its header, shared with a hostile guest */
 	struct ctx_seg	in[2], out[CTX_NOUT]; /* [t] what the stub has copied, and is to copy; offsets in the set */
 	unsigned	nout;		/* [t] */
+	uint32_t	words;		/* [t] of all its patched calls: where the stub may have written data */
 	uint32_t	out_at, out_end; /* [t] room for results in the set; none when equal */
 	bool		guest_gs;	/* [t] %gs is the guest's own */
 	bool		patched;	/* [t] stopped at a patched call: registers in the header, not in a frame */

@@ -320,6 +320,7 @@ data_read(struct ctx *c, const struct abi_regs *r)
 	uint32_t nr = (uint32_t)r->rax, word = nr < plat.nmarshal ? plat.marshal[nr] : 0, w = word;
 	bool big = false;
 
+	c->words |= word;
 	for (unsigned i = 0; i < ARRAY_LEN(c->in); i++, w >>= MARSHAL_SECOND) {
 		uint32_t len = atomic_load_explicit(&c->sh->in_len[i], memory_order_relaxed), most = DATA_SMALL;
 
