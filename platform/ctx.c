@@ -11,6 +11,7 @@
 #include <sched.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -25,6 +26,11 @@
 #define WARM_CTXS	16		/* sets kept with their pages */
 #define FIRST_TRY_NS	(NSEC_PER_SEC / 50)
 #define HWCAP2_FSGSBASE	2
+
+#ifndef PR_SET_SYSCALL_USER_DISPATCH
+#define PR_SET_SYSCALL_USER_DISPATCH	59
+#define PR_SYS_DISPATCH_OFF		0
+#endif
 
 KMEM_CACHE(ctx);
 
@@ -126,7 +132,7 @@ thread_start(struct ctx *c, bool mapped)
 	}
 	/* Stack, exit word, then the stack_t that the thread gives to sigaltstack. */
 	s->cmd->ent[n++] = (struct stub_ent){ .op = MOP_THREAD,
-	    .args = { hdr, hdr, c->va + STUB_CTX_FRAMES, 0, STUB_CTX_DATA - STUB_CTX_FRAMES } };
+	    .args = { hdr, hdr, c->va + STUB_CTX_FRAMES, 0, STUB_CTX_DATA - STUB_CTX_FRAMES, plat.dispatch } };
 	atomic_store(&c->sh->spin, 0);
 	c->fs_base = c->gs_base = ~0ULL;
 	c->sh->self = hdr;
@@ -461,6 +467,8 @@ choose(const char *name, const char **why)
 	if (strcmp(name, "systrap") != 0)
 		return -EINVAL;
 	plat.fsgsbase = (getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE) != 0;
+	/* Cheap for each thread, where a filter is compiled anew.  ptrace would not see calls that trap so. */
+	plat.dispatch = prctl(PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_OFF, 0, 0, 0) == 0;
 	plat.ops = &systrap_ops;
 	platform_name = "systrap";
 	platform_patches = true;

@@ -101,6 +101,7 @@ struct platform {
 	const uint32_t	*marshal;	/* [I] of nmarshal calls */
 	unsigned	nmarshal;	/* [I] */
 	bool		fsgsbase;	/* [I] stubs may use the instructions */
+	bool		dispatch;	/* [I] calls of guest threads trap by the host's user dispatch, not by a filter of their own */
 	int		ctl, sock;	/* [I] control file; the end that stubs send to */
 	int		poke[2];	/* [I] wakes the reaper */
 	char		*ctl_base;	/* [I] */

@@ -340,7 +340,20 @@ thread_born:
 	syscall
 	test	%rax, %rax
 	jnz	thread_fail
-	mov	$1, %edi
+	cmpq	$0, ENT_ARGS+40(%r14)
+	je	1f
+	/* From now on only calls in the guest threads' page reach the filter, which knows their few. */
+	mov	$59, %edi			/* PR_SET_SYSCALL_USER_DISPATCH */
+	mov	$1, %esi			/* PR_SYS_DISPATCH_ON */
+	movabs	$STUB_GUEST_TEXT, %rdx
+	mov	$STUB_GUEST_SIZE, %r10d
+	xor	%r8d, %r8d			/* no switch: always */
+	mov	$NR_prctl, %eax
+	syscall
+	test	%rax, %rax
+	jz	guest_first
+	jmp	thread_fail
+1:	mov	$1, %edi			/* SECCOMP_SET_MODE_FILTER */
 	xor	%esi, %esi
 	movabs	$STUB_FPROG_GUEST, %rdx
 	mov	$NR_seccomp, %eax

@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #include "base/hostcall.h"
-#include "platform/platform.h"
+#include "platform/space.h"
 #include "platform/stub/stub.h"
 
 #define CODE	0x400000ULL
@@ -70,6 +70,7 @@ PIECE(vsyscall, "mov $0x600000,%edi; xor %esi,%esi; mov $0xffffffffff600000,%rax
 
 static int memfile;
 static const char *use;
+static bool use_filters;	/* guest threads with filters of their own, as on hosts without user dispatch */
 
 /* No ck_assert here nor in fill: the benchmark uses them outside the suite. */
 static int
@@ -89,6 +90,8 @@ boot_as(const char *name, bool filter)
 		fprintf(stderr, "boot: %s\n", why);
 		return err;
 	}
+	if (use_filters)
+		plat.dispatch = false;
 	if (!filter)
 		return 0;
 	return filter_install(strcmp(name, "ptrace") == 0 ? ROLE_SENTRY_PTRACE : ROLE_SENTRY);
@@ -700,6 +703,54 @@ START_TEST(test_jump_into_stub)
 }
 END_TEST
 
+/* Each call instruction of the mapper, with a call that only the mapper may make, and that would succeed. */
+START_TEST(test_jump_into_mapper)
+{
+	unsigned found = 0;
+
+	START(jump);
+	for (uint64_t at = 0; at < STUB_GUEST_TEXT - STUB_TEXT; at++) {
+		if (memcmp(stub_blob + at, "\x0f\x05", 2) != 0)
+			continue;
+		r = start_regs();
+		r.rip = STUB_TEXT + at;
+		r.rax = 11;		/* munmap */
+		r.rdi = DATA;
+		r.rsi = 0x1000;
+		RUN_SYSCALL(11);
+		found++;
+	}
+	ck_assert_uint_gt(found, 20);
+	ck_assert_int_eq(space_read(s, DATA, &found, sizeof found), sizeof found);
+	END();
+}
+END_TEST
+
+/* The same from the guest threads' page. */
+START_TEST(test_call_from_guest_page)
+{
+	unsigned found = 0;
+
+	START(jump);
+	for (uint64_t at = STUB_GUEST_TEXT - STUB_TEXT; at < STUB_GUEST_TEXT + STUB_GUEST_SIZE - STUB_TEXT; at++) {
+		if (memcmp(stub_blob + at, "\x0f\x05", 2) != 0)
+			continue;
+		for (int i = 0; i < 2; i++) {
+			r = start_regs();
+			r.rip = STUB_TEXT + at;
+			r.rax = i == 0 ? 11 : 157;	/* munmap; PR_SET_SYSCALL_USER_DISPATCH, off */
+			r.rdi = i == 0 ? DATA : 59;
+			r.rsi = i == 0 ? 0x1000 : 0;
+			RUN_SYSCALL(i == 0 ? 11 : 157);
+		}
+		found++;
+	}
+	ck_assert_uint_gt(found, 2);
+	ck_assert_int_eq(space_read(s, DATA, &found, sizeof found), sizeof found);
+	END();
+}
+END_TEST
+
 static void *
 run_until_dead(void *arg)
 {
@@ -966,6 +1017,13 @@ set_systrap(void)
 }
 
 static void
+set_filters(void)
+{
+	use = "systrap";
+	use_filters = true;
+}
+
+static void
 set_ptrace(void)
 {
 	use = "ptrace";
@@ -995,6 +1053,8 @@ cases(const char *name, void (*setup)(void))
 	tcase_add_test(tc, test_deaf_guest);
 	tcase_add_test(tc, test_scribble);
 	tcase_add_loop_test(tc, test_jump_into_stub, 0, 6);
+	tcase_add_test(tc, test_jump_into_mapper);
+	tcase_add_test(tc, test_call_from_guest_page);
 	tcase_add_test(tc, test_scribbling_thread);
 	tcase_add_test(tc, test_vsyscall);
 	tcase_add_test(tc, test_stub_killed);
@@ -1014,6 +1074,7 @@ main(int argc, char **argv)
 		host_exit(bench(argc > 2 ? argv[2] : "systrap", 50000));
 	suite = suite_create("platform");
 	suite_add_tcase(suite, cases("systrap", set_systrap));
+	suite_add_tcase(suite, cases("systrap, filters", set_filters));
 	suite_add_tcase(suite, cases("ptrace", set_ptrace));
 	sr = srunner_create(suite);
 	srunner_run_all(sr, CK_ENV);
