@@ -99,6 +99,15 @@ may_spin(void)
 	return ((unsigned)atomic_load_explicit(&plat.nrun, memory_order_relaxed) + 1) * 2 < plat.ncpu;
 }
 
+static void collect(struct space *s);
+
+/* Died before it could hand its pidfd over?  The signal is one that mappers block. */
+static bool
+is_unborn(struct space *s)
+{
+	return s->pid > 1 && host_tgkill(s->pid, s->pid, STUB_SIGKICK) == -ESRCH;
+}
+
 /* 0 when the stub has carried batch seq out; -ESRCH when it is gone or, before deadline_ns, never came to life. */
 static int
 batch_wait(struct space *s, uint32_t seq, uint64_t deadline_ns)
@@ -120,7 +129,8 @@ batch_wait(struct space *s, uint32_t seq, uint64_t deadline_ns)
 		now = host_clock_ns(CLOCK_MONOTONIC);
 		if (host_futex_wait(&s->res->seq, v, now + NSEC_PER_SEC / 2, true) != -ETIMEDOUT)
 			continue;
-		if (s->pidfd >= 0 ? space_is_gone(s) : now > deadline_ns) {
+		collect(s);
+		if (s->pidfd >= 0 ? space_is_gone(s) : now > deadline_ns || is_unborn(s)) {
 			err = -ESRCH;
 			break;
 		}
@@ -130,12 +140,18 @@ batch_wait(struct space *s, uint32_t seq, uint64_t deadline_ns)
 }
 
 static void
-batch_start(struct space *s, unsigned n)
+batch_fill(struct space *s, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++)
 		s->cmd->ent[i].idx = i;
 	s->cmd->count = n;
 	s->most = max(s->most, n);
+}
+
+static void
+batch_start(struct space *s, unsigned n)
+{
+	batch_fill(s, n);
 	atomic_store(&s->res->err, 0);
 	s->seq++;
 	atomic_store(&s->cmd->seq, s->seq);
@@ -163,8 +179,8 @@ batch_finish(struct space *s, unsigned n, unsigned *at)
 int
 space_batch(struct space *s, unsigned n, unsigned *at)
 {
-	mutex_assert_held(&s->mu);
 	*at = 0;
+	space_settle(s);
 	if (atomic_load(&s->dead))
 		return -ESRCH;
 	batch_start(s, n);
@@ -179,8 +195,8 @@ take_message_locked(uint64_t id, int memfd, int pidfd)
 	struct space *s = plat.by_slot[id & (MAX_SPACES - 1)];
 
 	if (s != NULL && s->id == id && s->memfd < 0) {
-		s->memfd = memfd;
-		s->pidfd = pidfd;
+		atomic_store(&s->pidfd, pidfd);
+		atomic_store(&s->memfd, memfd);
 		return;
 	}
 	host_close(memfd);
@@ -216,32 +232,51 @@ collect_locked(void)
 	}
 }
 
-int
-space_arrive(struct space *s)
+static void
+collect(struct space *s)
 {
-	int err = batch_wait(s, 1, host_clock_ns(CLOCK_MONOTONIC) + BIRTH_NS);
-
+	if (atomic_load(&s->memfd) >= 0)
+		return;
 	mutex_lock(&plat.mu);
-	if (s->memfd < 0)
-		collect_locked();
-	if (s->memfd < 0)
-		err = -EAGAIN;
+	collect_locked();
 	mutex_unlock(&plat.mu);
-	return err;
 }
 
-/* Asks from's mapper for a copy of its process; the answer is still to come. */
+void
+space_settle(struct space *s)
+{
+	int err;
+
+	mutex_assert_held(&s->mu);
+	if (likely(s->settled))
+		return;
+	s->settled = true;
+	err = s->pid == -1 ? -ESRCH : batch_wait(s, 1, host_clock_ns(CLOCK_MONOTONIC) + BIRTH_NS);
+	if (err == 0)
+		collect(s);
+	if (err || atomic_load(&s->memfd) < 0) {
+		err = -ESRCH;
+		atomic_store(&s->dead, true);
+	}
+	if (err == 0)
+		err = -(int)(atomic_load(&s->res->err) & 0xff);
+	ctx_born(s, err);
+}
+
+/* Asks from's mapper for a copy of its process, with a guest thread in it; the answer is still to come. */
 static int
 fork_start(struct space *from, struct space **out)
 {
 	struct space *s;
 	int err;
 
+	space_settle(from);
 	if (atomic_load(&from->dead))
 		return -ESRCH;
 	err = space_alloc(&s);
 	if (err)
 		return err;
+	batch_fill(s, ctx_conceive(s));
 	from->cmd->ent[0] = (struct stub_ent){ .op = MOP_FORK, .args = { (uint64_t)s->slot * STUB_SLOT_STRIDE } };
 	batch_start(from, 1);
 	*out = s;
@@ -268,43 +303,79 @@ fork_finish(struct space *from, struct space *s)
 		fork_note(from, s);
 	if (s->pid > 1)
 		return 0;
-	return err != 0 ? err : -EAGAIN;
+	if (s->pid == 0) {
+		/* Nobody can say whether there is a process: its slot is not used again. */
+		s->settled = true;
+		atomic_store(&s->dead, true);
+		ctx_born(s, -ESRCH);
+	}
+	return err != 0 && err != -ESRCH ? err : -EAGAIN;
 }
 
-/* Waits for s to hand its descriptors over; a stub that fails to is given up. */
+/* A blank stub from the stock, or one under way, or one made now. Zygote's mu held. */
 static int
-spawn_end(struct space *s, int err, struct space **out)
+stock_take(struct space *z, struct space **out)
 {
-	if (err == 0)
-		err = space_arrive(s);
-	if (err) {
-		space_free(s);
-		return err == -ESRCH ? -EAGAIN : err;
+	struct space *s = NULL;
+	int err = 0;
+
+	if (plat.nstock > 0) {
+		*out = plat.stock[--plat.nstock];
+		return 0;
 	}
+	s = steal(&plat.pending);
+	if (s == NULL)
+		err = fork_start(z, &s);
+	if (err == 0)
+		err = fork_finish(z, s);
 	*out = s;
-	return 0;
+	return err;
 }
 
 int
 space_new(struct space **out)
 {
-	struct space *z = plat.zygote, *s = NULL;
-	int err = 0;
+	for (;;) {
+		struct space *s = NULL;
+		int err;
 
-	mutex_lock(&z->mu);
-	s = plat.pending;
-	plat.pending = NULL;
-	if (s == NULL)
-		err = fork_start(z, &s);
-	if (err == 0)
-		err = fork_finish(z, s);
-	/* One ahead: the zygote makes it while this one is being filled. */
-	if (err == 0 && fork_start(z, &plat.pending) != 0)
+		mutex_lock(&plat.zygote->mu);
+		err = stock_take(plat.zygote, &s);
+		mutex_unlock(&plat.zygote->mu);
+		if (s == NULL)
+			return err;
+		if (err == 0) {
+			/* It may have been killed while it waited. */
+			collect(s);
+			if (!space_is_gone(s)) {
+				*out = s;
+				return 0;
+			}
+		}
+		space_free(s);
+		if (err)
+			return err;
+	}
+}
+
+void
+space_stock(void)
+{
+	struct space *z = plat.zygote, *s = NULL;
+
+	/* Whoever has the lock is about to take one, or does this very thing. */
+	if (!mutex_trylock(&z->mu))
+		return;
+	if (plat.pending != NULL && plat.nstock < STOCK_MAX && atomic_load(&z->res->seq) == z->seq) {
+		s = steal(&plat.pending);
+		if (fork_finish(z, s) == 0)
+			plat.stock[plat.nstock++] = steal(&s);
+	}
+	if (s == NULL && plat.pending == NULL && plat.nstock < STOCK_MAX && fork_start(z, &plat.pending) != 0)
 		plat.pending = NULL;
 	mutex_unlock(&z->mu);
-	if (s == NULL)
-		return err;
-	return spawn_end(s, err, out);
+	if (s != NULL)
+		space_free(s);
 }
 
 int
@@ -323,7 +394,11 @@ space_fork(struct space *parent, struct space **out)
 	if (err == 0)
 		err = sites_copy(&s->sites, &parent->sites);
 	stat_inc(forks);
-	return spawn_end(s, err, out);
+	if (err)
+		space_free(s);
+	else
+		*out = s;
+	return err;
 }
 
 void
@@ -371,12 +446,17 @@ space_release_locked(struct space *s)
 void
 space_free(struct space *s)
 {
+	mutex_lock(&s->mu);
+	space_settle(s);
+	mutex_unlock(&s->mu);
 	space_kill(s);
 	mutex_lock(&plat.mu);
 	BUG_ON(!list_empty(&s->ctxs));
 	atomic_store(&s->dead, true);
 	list_remove(&s->node);
 	list_push_back(&plat.dying, &s->node);
+	if (s->pid == -1)
+		space_release_locked(s);
 	reap_dying_locked();
 	mutex_unlock(&plat.mu);
 }
@@ -611,6 +691,7 @@ space_exec(struct space *s, struct mapcmd *cmds, unsigned n)
 		unsigned part = part_len(cmds + done, n - done, &donates);
 
 		mutex_lock(&s->mu);
+		space_settle(s);
 		if (donates)
 			donations_lock();
 		at = part;
@@ -645,13 +726,25 @@ moved(struct space *s, int64_t n, size_t len)
 	return n == -EIO || n == -EFAULT ? 0 : n;
 }
 
+/* Is there a way to its memory?  A stub just forked may not have handed it over yet. */
+static bool
+is_reachable(struct space *s)
+{
+	if (unlikely(atomic_load_explicit(&s->memfd, memory_order_acquire) < 0)) {
+		mutex_lock(&s->mu);
+		space_settle(s);
+		mutex_unlock(&s->mu);
+	}
+	return !atomic_load_explicit(&s->dead, memory_order_relaxed);
+}
+
 int64_t
 space_read(struct space *s, uint64_t va, void *buf, size_t len)
 {
 	uint64_t end;
 	int64_t n;
 
-	if (atomic_load_explicit(&s->dead, memory_order_relaxed))
+	if (!is_reachable(s))
 		return -ESRCH;
 	if (ckd_add(&end, va, len) || end > GUEST_TOP)
 		return 0;
@@ -668,7 +761,7 @@ space_write(struct space *s, uint64_t va, const void *buf, size_t len)
 {
 	uint64_t end;
 
-	if (atomic_load_explicit(&s->dead, memory_order_relaxed))
+	if (!is_reachable(s))
 		return -ESRCH;
 	if (ckd_add(&end, va, len) || end > GUEST_TOP)
 		return 0;

@@ -199,8 +199,9 @@ born:
 	mov	$STUB_FD_NEW2, %edi
 	mov	$NR_close, %eax
 	syscall
-	mov	CMD_SEQ(%rbx), %ebp
-	jmp	report
+	/* Its first batch lies ready: a guest thread to make, or nothing. */
+	mov	CMD_SEQ(%rbx), %eax
+	jmp	batch
 
 	.align	64
 mapper:

@@ -522,6 +522,90 @@ START_TEST(test_fork)
 }
 END_TEST
 
+/* Does a space made from nothing run? */
+static void
+runs(struct space *s)
+{
+	struct abi_regs r = start_regs();
+	struct stop st;
+	struct ctx *c;
+
+	ck_assert_int_eq(fill(s, g_loop, g_loop_end), 0);
+	ck_assert_int_eq(ctx_new(s, &c), 0);
+	RUN_SYSCALL(39);
+	ctx_free(c);
+}
+
+static void
+stock_up(void)
+{
+	for (int i = 0; i < 200 && plat.nstock < STOCK_MAX; i++) {
+		space_stock();
+		usleep(10000);
+	}
+	ck_assert_uint_eq(plat.nstock, STOCK_MAX);
+}
+
+START_TEST(test_stock)
+{
+	struct space *many[8];
+
+	START(loop);
+	for (int round = 0; round < 2; round++) {
+		stock_up();
+		for (int i = 0; i < 8; i++)
+			ck_assert_int_eq(space_new(&many[i]), 0);
+		for (int i = 0; i < 8; i++) {
+			runs(many[i]);
+			space_free(many[i]);
+		}
+		ck_assert_uint_eq(plat.nstock, 0);
+	}
+	/* Killed while they wait, one that is under way too: others are made. */
+	stock_up();
+	for (unsigned i = 0; i < STOCK_MAX; i++)
+		ck_assert_int_eq(host_tgkill(plat.stock[i]->pid, plat.stock[i]->pid, SIGKILL), 0);
+	usleep(50000);
+	for (int i = 0; i < 4; i++) {
+		ck_assert_int_eq(space_new(&many[i]), 0);
+		runs(many[i]);
+		space_free(many[i]);
+	}
+	END();
+}
+END_TEST
+
+START_TEST(test_child_killed)
+{
+	struct space *s2;
+	struct ctx *c2;
+	char b;
+
+	START(loop);
+	/* At whatever point of its birth: its owner learns of it, and soon. */
+	for (int i = 0; i < 20; i++) {
+		uint64_t t0 = now_ns();
+
+		ck_assert_int_eq(space_fork(s, &s2), 0);
+		usleep((unsigned)i * 20);
+		ck_assert_int_eq(host_tgkill(space_host_pid(s2), space_host_pid(s2), SIGKILL), 0);
+		if (i % 2)
+			(void)!space_read(s2, DATA, &b, 1);
+		if (ctx_new(s2, &c2) == 0) {
+			struct abi_regs r2 = start_regs();
+
+			ctx_run(c2, &r2, &st);
+			ck_assert_int_eq(st.kind, STOP_DEAD);
+			ctx_free(c2);
+		}
+		space_free(s2);
+		ck_assert_uint_lt(now_ns() - t0, 3 * NSEC_PER_SEC);
+	}
+	RUN_SYSCALL(39);
+	END();
+}
+END_TEST
+
 struct worker {
 	struct space *s;
 	unsigned n;
@@ -1047,6 +1131,8 @@ cases(const char *name, void (*setup)(void))
 	tcase_add_test(tc, test_cas);
 	tcase_add_test(tc, test_memory);
 	tcase_add_test(tc, test_fork);
+	tcase_add_test(tc, test_stock);
+	tcase_add_test(tc, test_child_killed);
 	tcase_add_test(tc, test_threads);
 	tcase_add_test(tc, test_no_call_escapes);
 	tcase_add_test(tc, test_forged_frame);
