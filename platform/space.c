@@ -4,7 +4,7 @@
  * A batch is written to the space's command pages and announced by its number; the mapper
  * answers with that number on the result page.  Descriptors for file mappings travel over
  * one socket that all mappers share, so a batch with a donation holds plat.mu from the
- * send until the mapper is done with it, and carries at most one.
+ * send until the mapper is done with it, and carries at most two.
  */
 #include "platform/space.h"
 
@@ -484,8 +484,14 @@ range_ok(uint64_t va, uint64_t len)
 	    (va & ~PAGE_MASK) == 0 && (len & ~PAGE_MASK) == 0;
 }
 
+/* The files of one batch: their descriptors here; in the stub they are STUB_FD_NEW and the next. */
+struct gifts {
+	int		fd[2];
+	unsigned	n;
+};
+
 static struct stub_ent
-ent_mmap(const struct mapcmd *c)
+ent_mmap(const struct mapcmd *c, const struct gifts *g)
 {
 	uint64_t fd = (uint64_t)-1;
 	int flags = MAP_FIXED | (c->flags & (MAP_SHARED | MAP_PRIVATE | MAP_NORESERVE));
@@ -493,8 +499,10 @@ ent_mmap(const struct mapcmd *c)
 	BUG_ON((c->prot & ~PROT_ALL) != 0 || (c->flags & MAP_GROWSDOWN) != 0);
 	if (c->fd == MAPFD_ANON)
 		flags |= MAP_ANONYMOUS;
+	else if (c->fd == MAPFD_MEMFILE)
+		fd = STUB_FD_MEMFILE;
 	else
-		fd = c->fd == MAPFD_MEMFILE ? STUB_FD_MEMFILE : STUB_FD_NEW;
+		fd = c->fd == g->fd[0] ? STUB_FD_NEW : STUB_FD_NEW2;
 	return ent_call(SYS_mmap, c->va, c->len, (uint64_t)c->prot, (uint64_t)flags, fd, c->off);
 }
 
@@ -510,12 +518,12 @@ ent_mremap(const struct mapcmd *c)
 }
 
 static struct stub_ent
-ent_of(const struct mapcmd *c)
+ent_of(const struct mapcmd *c, const struct gifts *g)
 {
 	BUG_ON(!range_ok(c->va, c->len));
 	switch (c->op) {
 	case MAPOP_MMAP:
-		return ent_mmap(c);
+		return ent_mmap(c, g);
 	case MAPOP_MUNMAP:
 		return ent_call(SYS_munmap, c->va, c->len, 0, 0, 0, 0);
 	case MAPOP_MPROTECT:
@@ -536,22 +544,23 @@ wants_donation(const struct mapcmd *c)
 }
 
 static int
-donate(int fd)
+donate(const struct gifts *g)
 {
 	union {
 		struct cmsghdr h;
-		char buf[CMSG_SPACE(sizeof(int))];
+		char buf[CMSG_SPACE(sizeof g->fd)];
 	} ctl;
 	char byte[8] = { 0 };
+	size_t len = g->n * sizeof g->fd[0];
 	struct iovec iov = { byte, sizeof byte };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &ctl, .msg_controllen = sizeof ctl };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &ctl, .msg_controllen = CMSG_SPACE(len) };
 	int64_t n;
 
 	memset(&ctl, 0, sizeof ctl);
 	ctl.h.cmsg_level = SOL_SOCKET;
 	ctl.h.cmsg_type = SCM_RIGHTS;
-	ctl.h.cmsg_len = CMSG_LEN(sizeof fd);
-	memcpy(CMSG_DATA(&ctl.h), &fd, sizeof fd);
+	ctl.h.cmsg_len = CMSG_LEN(len);
+	memcpy(CMSG_DATA(&ctl.h), g->fd, len);
 	do {
 		n = host_sendmsg(plat.sock, &m, MSG_NOSIGNAL);
 	} while (n == -EINTR);
@@ -561,12 +570,23 @@ donate(int fd)
 static struct stub_ent
 ent_receive(void)
 {
-	/* The answer goes to a read-only header: -EFAULT, when the descriptor has arrived. */
+	/* The answer goes to a read-only header: -EFAULT, when the descriptors have arrived. */
 	struct stub_ent e = ent_call(SYS_recvmsg, STUB_FD_SOCK, STUB_C_RECVMSG,
 	    MSG_CMSG_CLOEXEC | MSG_DONTWAIT, 0, 0, 0);
 
 	e.ignore = EFAULT;
 	return e;
+}
+
+/* Adds what closes up to n descriptors; some may not be there. */
+static unsigned
+close_gifts(struct space *s, unsigned at, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		s->cmd->ent[at] = ent_call(SYS_close, STUB_FD_NEW + i, 0, 0, 0, 0, 0);
+		s->cmd->ent[at++].ignore = EBADF;
+	}
+	return at;
 }
 
 /*
@@ -583,8 +603,7 @@ donations_drop_locked(void)
 		fork_note(z, plat.pending);
 	for (;;) {
 		z->cmd->ent[0] = ent_receive();
-		z->cmd->ent[1] = ent_call(SYS_close, STUB_FD_NEW, 0, 0, 0, 0, 0);
-		batch_start(z, 2);
+		batch_start(z, close_gifts(z, 1, 2));
 		if (batch_wait(z, z->seq, UINT64_MAX) != 0 || atomic_load(&z->res->err) != 0)
 			break;
 	}
@@ -607,36 +626,26 @@ donations_lock(void)
 	mutex_unlock(&plat.zygote->mu);
 }
 
-/*
- * Runs cmds[0..n), of which those with a descriptor all have the same one.  Returns the
- * first error, with *at its index in cmds.
- */
+/* Runs cmds[0..n), with g's descriptors.  Returns the first error, with *at its index in cmds. */
 static int
-exec_part(struct space *s, const struct mapcmd *cmds, unsigned n, unsigned *at)
+exec_part(struct space *s, const struct mapcmd *cmds, unsigned n, const struct gifts *g, unsigned *at)
 {
-	unsigned m = 0, first = 0;
-	int fd = -1, err;
+	unsigned m = 0, first = 0, idx;
+	int err;
 
-	for (unsigned i = 0; i < n && fd < 0; i++) {
-		if (wants_donation(&cmds[i]))
-			fd = cmds[i].fd;
-	}
 	*at = 0;
-	if (fd >= 0) {
+	if (g->n > 0) {
 		s->cmd->ent[m++] = ent_receive();
 		first = 1;
 	}
 	for (unsigned i = 0; i < n; i++)
-		s->cmd->ent[m++] = ent_of(&cmds[i]);
-	if (fd < 0) {
-		err = space_batch(s, m, at);
-		return err;
-	}
-	s->cmd->ent[m++] = ent_call(SYS_close, STUB_FD_NEW, 0, 0, 0, 0, 0);
-	err = donate(fd);
+		s->cmd->ent[m++] = ent_of(&cmds[i], g);
+	if (g->n == 0)
+		return space_batch(s, m, at);
+	err = donate(g);
 	if (err)
 		return err;
-	batch_start(s, m);
+	batch_start(s, close_gifts(s, m, g->n));
 	err = batch_wait(s, s->seq, UINT64_MAX);
 	if (err) {
 		plat.stale_donation = true;
@@ -645,34 +654,32 @@ exec_part(struct space *s, const struct mapcmd *cmds, unsigned n, unsigned *at)
 	}
 	err = -(int)(atomic_load(&s->res->err) & 0xff);
 	if (err) {
-		unsigned idx = atomic_load(&s->res->idx);
-
+		idx = atomic_load(&s->res->idx);
 		*at = idx > first ? min(idx - first, n - 1) : 0;
-		/* The mapper stopped before the close. */
+		/* The mapper stopped before it closed them. */
 		if (idx >= first) {
-			s->cmd->ent[0] = ent_call(SYS_close, STUB_FD_NEW, 0, 0, 0, 0, 0);
-			batch_start(s, 1);
+			batch_start(s, close_gifts(s, 0, g->n));
 			(void)batch_wait(s, s->seq, UINT64_MAX);
 		}
 	}
 	return err;
 }
 
-/* How many of cmds fit in one batch: the room there is, and one donated descriptor. */
+/* How many of cmds fit in one batch: the room there is, and two donated descriptors. */
 static unsigned
-part_len(const struct mapcmd *cmds, unsigned n, bool *donates)
+part_len(const struct mapcmd *cmds, unsigned n, struct gifts *g)
 {
 	unsigned i;
-	int fd = -1;
 
-	for (i = 0; i < n && i < CMD_MAX - 2; i++) {
-		if (!wants_donation(&cmds[i]))
+	*g = (struct gifts){ .n = 0 };
+	for (i = 0; i < n && i < CMD_MAX - 3; i++) {
+		if (!wants_donation(&cmds[i]) || (g->n > 0 && cmds[i].fd == g->fd[0]) ||
+		    (g->n > 1 && cmds[i].fd == g->fd[1]))
 			continue;
-		if (fd >= 0 && cmds[i].fd != fd)
+		if (g->n == ARRAY_LEN(g->fd))
 			break;
-		fd = cmds[i].fd;
+		g->fd[g->n++] = cmds[i].fd;
 	}
-	*donates = fd >= 0;
 	return i;
 }
 
@@ -687,16 +694,16 @@ space_exec(struct space *s, struct mapcmd *cmds, unsigned n)
 	stat_inc(map_batches);
 	atomic_fetch_add_explicit(&plat.stats.map_cmds, n, memory_order_relaxed);
 	while (done < n && err == 0) {
-		bool donates;
-		unsigned part = part_len(cmds + done, n - done, &donates);
+		struct gifts g;
+		unsigned part = part_len(cmds + done, n - done, &g);
 
 		mutex_lock(&s->mu);
 		space_settle(s);
-		if (donates)
+		if (g.n > 0)
 			donations_lock();
 		at = part;
-		err = atomic_load(&s->dead) ? -ESRCH : exec_part(s, cmds + done, part, &at);
-		if (donates)
+		err = atomic_load(&s->dead) ? -ESRCH : exec_part(s, cmds + done, part, &g, &at);
+		if (g.n > 0)
 			mutex_unlock(&plat.mu);
 		mutex_unlock(&s->mu);
 		if (err == 0)

@@ -96,6 +96,10 @@ mm_release(struct mm *mm)
 	struct region *r;
 	struct list dead;
 
+	if (mm->held != NULL) {
+		batch_fini(mm->held);
+		mem_free(mm->held);
+	}
 	/* The host's side first: when an object's pages are free again, nobody may still see them. */
 	if (mm->space != NULL)
 		space_free(mm->space);
