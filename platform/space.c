@@ -153,6 +153,7 @@ batch_start(struct space *s, unsigned n)
 {
 	batch_fill(s, n);
 	atomic_store(&s->res->err, 0);
+	atomic_store(&s->res->val, 0);
 	s->seq++;
 	atomic_store(&s->cmd->seq, s->seq);
 	host_futex_wake(&s->cmd->seq, 1, true);

@@ -310,7 +310,8 @@ thread:
 value:
 	js	error
 	mov	%eax, %r13d
-	xor	%r8d, %r8d			/* a byte at a time, lowest first; r8 and r13 survive calls */
+	/* A byte at a time, lowest first, to where the sentry has put zeroes; r8 and r13 survive calls. */
+	xor	%r8d, %r8d
 3:	mov	$STUB_FD_CTL, %edi
 	movzbl	%r13b, %eax
 	lea	bytes(%rip), %rsi
@@ -321,8 +322,8 @@ value:
 	syscall
 	shr	$8, %r13d
 	inc	%r8d
-	cmp	$4, %r8d
-	jne	3b
+	test	%r13d, %r13d
+	jnz	3b
 	jmp	done
 
 /* A guest thread, all signals blocked.  The entry it was made from stays until it has stopped once. */
