@@ -542,7 +542,9 @@ platform_boot(const struct platform_conf *conf, const char **why)
 	space_settle(plat.zygote);
 	mutex_unlock(&plat.zygote->mu);
 	err = atomic_load(&plat.zygote->dead) ? -EAGAIN : 0;
-	if (err)
+	if (!err)
+		space_stock();		/* for the first program, while the sentry mounts */
+	else
 		*why = "the zygote did not come up: seccomp, memfd or /proc missing on this host?";
 	return err;
 }
