@@ -7,7 +7,8 @@
  * own is fatal all the same.
  *
  * The guest's program begins with instructions of our own: whatever was not called from
- * the stub's page of guest code traps, whatever its number or ABI.
+ * the stub's page of guest code traps, whatever its number or ABI.  The mapper's begins
+ * with some as well: whatever was not called from the mapper's page is the guest's program's.
  */
 #include <fcntl.h>
 #include <asm/prctl.h>
@@ -30,10 +31,15 @@
 #include "base/strbuf.h"
 #include "base/stublayout.h"
 
+#ifndef PR_SYS_DISPATCH_ON
+#define PR_SET_SYSCALL_USER_DISPATCH	59
+#define PR_SYS_DISPATCH_ON		1
+#endif
 #ifndef SYS_rseq
 #define SYS_rseq	334
 #endif
 
+#define PREFIX_LEN	6		/* in front of either program of a stub */
 /* What starts a thread of libc: VM FS FILES SIGHAND THREAD SYSVSEM SETTLS PARENT_SETTID CHILD_CLEARTID. */
 #define CLONE_PTHREAD	0x3d0f00
 /* All of a futex operation but the two options. */
@@ -134,7 +140,7 @@ filter_install(enum role role)
 }
 
 /* Traps unless the call came from the stub's guest page; falls through to the next instruction otherwise. */
-static unsigned
+static void
 guest_prefix(struct sock_filter *p)
 {
 	const uint32_t ip = offsetof(struct seccomp_data, instruction_pointer);
@@ -149,27 +155,40 @@ guest_prefix(struct sock_filter *p)
 	};
 
 	_Static_assert((STUB_GUEST_TEXT >> 32) == ((STUB_GUEST_TEXT + STUB_GUEST_SIZE) >> 32), "one high word");
+	_Static_assert(sizeof code == PREFIX_LEN * sizeof *p, "as declared");
 	memcpy(p, code, sizeof code);
-	return ARRAY_LEN(code);
 }
 
-int
-filter_export(enum role role, bool bases, struct sock_filter *program, unsigned cap)
+/* Goes on with what lies len instructions further on unless the call came from the mapper's page. */
+static void
+mapper_prefix(struct sock_filter *p, unsigned len)
+{
+	const uint32_t ip = offsetof(struct seccomp_data, instruction_pointer);
+	const uint64_t lo = STUB_TEXT, hi = STUB_GUEST_TEXT;
+	const struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, ip + 4),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)(lo >> 32), 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, ip),
+		BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, (uint32_t)lo, 0, 1),
+		BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, (uint32_t)hi, 0, 1),
+		BPF_JUMP(BPF_JMP | BPF_JA, len, 0, 0),
+	};
+
+	_Static_assert((STUB_TEXT >> 32) == (STUB_GUEST_TEXT >> 32), "one high word");
+	_Static_assert(sizeof code == PREFIX_LEN * sizeof *p, "as declared");
+	memcpy(p, code, sizeof code);
+}
+
+/* A role's program without anything in front of it. */
+static int
+program_export(enum role role, bool bases, struct sock_filter *program, unsigned cap)
 {
 	scmp_filter_ctx ctx;
-	unsigned head = 0;
 	int64_t n;
 	int fd, err = filter_build(role, bases, &ctx);
 
 	if (err)
 		return err;
-	if (role == ROLE_GUEST) {
-		if (cap < 6) {
-			seccomp_release(ctx);
-			return -ENOSPC;
-		}
-		head = guest_prefix(program);
-	}
 	fd = memfd_create("filter", MFD_CLOEXEC);
 	err = fd < 0 ? -ENFILE : seccomp_export_bpf(ctx, fd);
 	seccomp_release(ctx);
@@ -178,13 +197,33 @@ filter_export(enum role role, bool bases, struct sock_filter *program, unsigned 
 			host_close(fd);
 		return err;
 	}
-	n = host_pread(fd, program + head, (cap - head) * sizeof *program, 0);
+	n = host_pread(fd, program, cap * sizeof *program, 0);
 	host_close(fd);
 	if (n < 0)
 		return (int)n;
-	if ((size_t)n == (cap - head) * sizeof *program)
+	if ((size_t)n == cap * sizeof *program)
 		return -ENOSPC;
-	return (int)head + (int)((size_t)n / sizeof *program);
+	return (int)((size_t)n / sizeof *program);
+}
+
+int
+filter_export(enum role role, bool bases, struct sock_filter *program, unsigned cap)
+{
+	int n, m;
+
+	if (cap <= PREFIX_LEN)
+		return -ENOSPC;
+	n = program_export(role, bases, program + PREFIX_LEN, cap - PREFIX_LEN);
+	if (n < 0)
+		return n;
+	if (role == ROLE_GUEST) {
+		guest_prefix(program);
+		return n + PREFIX_LEN;
+	}
+	mapper_prefix(program, (unsigned)n);
+	n += PREFIX_LEN;
+	m = filter_export(ROLE_GUEST, bases, program + n, cap - (unsigned)n);
+	return m < 0 ? m : n + m;
 }
 
 void

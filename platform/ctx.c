@@ -11,6 +11,7 @@
 #include <sched.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -21,8 +22,16 @@
 #include "platform/space.h"
 
 #define FIRST_STOP_NS	(5 * NSEC_PER_SEC)
+#define FIRST_LOOK_NS	(NSEC_PER_SEC / 2)
 #define PARKED_MAX	4
+#define WARM_CTXS	16		/* sets kept with their pages */
+#define FIRST_TRY_NS	(NSEC_PER_SEC / 50)
 #define HWCAP2_FSGSBASE	2
+
+#ifndef PR_SET_SYSCALL_USER_DISPATCH
+#define PR_SET_SYSCALL_USER_DISPATCH	59
+#define PR_SYS_DISPATCH_OFF		0
+#endif
 
 KMEM_CACHE(ctx);
 
@@ -31,12 +40,31 @@ bool platform_patches;
 
 /* ---- threads ------------------------------------------------------------- */
 
+/*
+ * A set that goes to the next guest with its pages, which saves their removal and new ones.  What the host and the
+ * stub may have written there is gone; what a guest wrote elsewhere by itself is none of its registers.
+ */
+static void
+set_wipe(struct ctx *c)
+{
+	memset(c->base, 0, STUB_CTX_DATA);
+	if (c->words != 0)
+		memset(c->base + STUB_CTX_DATA, 0, 2 * DATA_SMALL);
+	if ((c->words & MARSHAL_RESULTS) || MARSHAL_KIND(c->words) == MARSHAL_BYTES ||
+	    MARSHAL_KIND(c->words >> MARSHAL_SECOND) == MARSHAL_BYTES)
+		memset(c->base + DATA_BIG, 0, DATA_BIG_SIZE);
+	memset(c->sh, 0, CTX_HDR);
+}
+
 void
 ctx_release_locked(struct ctx *c)
 {
 	mutex_assert_held(&plat.mu);
 	/* Registers of a guest must not be left for the next one that gets this slot. */
-	host_madvise(c->base, STUB_CTX_SIZE, MADV_REMOVE);
+	if (plat.nfree_ctxs < WARM_CTXS)
+		set_wipe(c);
+	else
+		host_madvise(c->base, STUB_CTX_SIZE, MADV_REMOVE);
 	plat.free_ctxs[plat.nfree_ctxs++] = (uint16_t)c->slot;
 	obj_free(ctx, c);
 }
@@ -86,26 +114,24 @@ ctx_left(struct space *s)
 	return NULL;
 }
 
-/* Makes the thread and waits for its first stop. */
-static int
-thread_start(struct ctx *c, bool mapped)
+/* Fills in the commands that map c's set, unless it is mapped, and make its thread; how many. */
+static unsigned
+thread_prepare(struct ctx *c, bool mapped)
 {
 	const uint64_t hdr = c->va + STUB_CTX_SIZE - CTX_HDR;
-	struct space *s = c->s;
-	uint64_t deadline = host_clock_ns(CLOCK_MONOTONIC) + FIRST_STOP_NS;
-	unsigned n = 0, at;
-	int err;
+	struct stub_ent *e = c->s->cmd->ent;
+	unsigned n = 0;
 
 	if (!mapped) {
-		s->cmd->ent[n++] = (struct stub_ent){ .op = MOP_CALL, .nr = SYS_mmap, .args = { c->va, STUB_CTX_SIZE,
+		e[n++] = (struct stub_ent){ .op = MOP_CALL, .nr = SYS_mmap, .args = { c->va, STUB_CTX_SIZE,
 		    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, STUB_FD_CTL,
 		    CTL_CTX_OFF + (uint64_t)c->slot * STUB_CTX_SIZE } };
-		s->cmd->ent[n++] = (struct stub_ent){ .op = MOP_CALL, .nr = SYS_madvise,
+		e[n++] = (struct stub_ent){ .op = MOP_CALL, .nr = SYS_madvise,
 		    .args = { c->va, STUB_CTX_SIZE, MADV_DONTFORK } };
 	}
-	/* Stack, exit word, then the stack_t that the thread gives to sigaltstack. */
-	s->cmd->ent[n++] = (struct stub_ent){ .op = MOP_THREAD,
-	    .args = { hdr, hdr, c->va + STUB_CTX_FRAMES, 0, STUB_CTX_DATA - STUB_CTX_FRAMES } };
+	/* Stack, exit word, then the stack_t that the thread gives to sigaltstack, then how its calls trap. */
+	e[n++] = (struct stub_ent){ .op = MOP_THREAD,
+	    .args = { hdr, hdr, c->va + STUB_CTX_FRAMES, 0, STUB_CTX_DATA - STUB_CTX_FRAMES, plat.dispatch } };
 	atomic_store(&c->sh->spin, 0);
 	c->fs_base = c->gs_base = ~0ULL;
 	c->sh->self = hdr;
@@ -113,15 +139,47 @@ thread_start(struct ctx *c, bool mapped)
 	c->patched = false;
 	atomic_store(&c->sh->bases, plat.ptrace || !plat.fsgsbase ? 0 : BASES_INSN);
 	atomic_store(&c->sh->state, ST_RUN_SLEEP);
-	err = space_batch(s, n, &at);
-	if (err)
-		return err;
-	c->tid = (int)atomic_load(&s->res->val);
+	return n;
+}
+
+/* Waits for the first stop of a thread that the mapper has made. */
+static int
+thread_arrive(struct ctx *c)
+{
+	uint64_t deadline = host_clock_ns(CLOCK_MONOTONIC) + FIRST_STOP_NS;
+
+	c->tid = (int)atomic_load(&c->s->res->val);
 	while (atomic_load(&c->sh->state) == ST_RUN_SLEEP) {
-		if (host_futex_wait(&c->sh->state, ST_RUN_SLEEP, deadline, true) == -ETIMEDOUT)
+		uint64_t now = host_clock_ns(CLOCK_MONOTONIC);
+
+		if (host_futex_wait(&c->sh->state, ST_RUN_SLEEP, now + FIRST_LOOK_NS, true) == -ETIMEDOUT &&
+		    (now > deadline || space_is_gone(c->s)))
 			return -EAGAIN;
 	}
-	return c->tid > 1 ? 0 : -EAGAIN;
+	return c->tid > 1 ? frame_find(c) : -EAGAIN;
+}
+
+unsigned
+ctx_conceive(struct space *s)
+{
+	s->born = ctx_alloc(s);
+	return s->born == NULL ? 0 : thread_prepare(s->born, false);
+}
+
+void
+ctx_born(struct space *s, int err)
+{
+	struct ctx *c = steal(&s->born);
+
+	if (c == NULL)
+		return;
+	if (err == 0 && (err = thread_arrive(c)) == 0) {
+		list_push_back(&s->parked, &c->node);
+		s->nparked++;
+	} else {
+		/* Whatever state that thread is in, its set is not used again before the space ends. */
+		list_push_back(&s->leaving, &c->node);
+	}
 }
 
 static int
@@ -129,9 +187,10 @@ ctx_start(struct space *s, struct ctx **out)
 {
 	struct ctx *c = NULL;
 	bool mapped = true;
+	unsigned at;
 	int err;
 
-	mutex_assert_held(&s->mu);
+	space_settle(s);
 	if (atomic_load(&s->dead))
 		return -ESRCH;
 	if (!list_empty(&s->parked)) {
@@ -148,11 +207,10 @@ ctx_start(struct space *s, struct ctx **out)
 	}
 	if (c == NULL)
 		return -EAGAIN;
-	err = thread_start(c, mapped);
+	err = space_batch(s, thread_prepare(c, mapped), &at);
 	if (err == 0)
-		err = frame_find(c);
+		err = thread_arrive(c);
 	if (err) {
-		/* Whatever state that thread is in, its set is not used again before the space ends. */
 		list_push_back(&s->leaving, &c->node);
 		return err;
 	}
@@ -175,7 +233,8 @@ ctx_new(struct space *s, struct ctx **out)
 	ctx_forget(c);
 	c->guest_gs = false;
 	c->spin_here = c->spin_there = 1;
-	c->try_at_ns = 0;
+	/* Most guests are gone before it would pay. */
+	c->try_at_ns = host_clock_ns(CLOCK_MONOTONIC) + FIRST_TRY_NS;
 	c->try_gap_ns = 0;
 	err = plat.ops->attach(c);
 	mutex_lock(&plat.mu);
@@ -439,6 +498,8 @@ choose(const char *name, const char **why)
 	if (strcmp(name, "systrap") != 0)
 		return -EINVAL;
 	plat.fsgsbase = (getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE) != 0;
+	/* Cheap for each thread, where a filter is compiled anew.  ptrace would not see calls that trap so. */
+	plat.dispatch = prctl(PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_OFF, 0, 0, 0) == 0;
 	plat.ops = &systrap_ops;
 	platform_name = "systrap";
 	platform_patches = true;
@@ -477,8 +538,13 @@ platform_boot(const struct platform_conf *conf, const char **why)
 	host_close(conf->proc_dirfd);
 	if (err)
 		return err;
-	err = space_arrive(plat.zygote);
-	if (err)
+	mutex_lock(&plat.zygote->mu);
+	space_settle(plat.zygote);
+	mutex_unlock(&plat.zygote->mu);
+	err = atomic_load(&plat.zygote->dead) ? -EAGAIN : 0;
+	if (!err)
+		space_stock();		/* for the first program, while the sentry mounts */
+	else
 		*why = "the zygote did not come up: seccomp, memfd or /proc missing on this host?";
 	return err;
 }

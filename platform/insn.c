@@ -150,8 +150,12 @@ opcode_read(struct bytes *b, struct insn *i, uint8_t op)
 static uint8_t
 modrm_read(struct bytes *b, struct insn *i)
 {
-	uint8_t m = byte_next(b), mod = m >> 6, rm = m & 7;
+	uint8_t m, mod, rm;
 
+	i->modrm_at = (uint8_t)b->at;
+	m = byte_next(b);
+	mod = m >> 6;
+	rm = m & 7;
 	if (mod == 3)
 		return m >> 3 & 7;
 	if (rm == 4)

@@ -23,6 +23,7 @@ struct insn {
 	uint8_t	len;
 	uint8_t	kind;
 	uint8_t	op;		/* last byte of the opcode */
+	uint8_t	modrm_at;	/* offset of ModRM, or 0 */
 	uint8_t	rel_at;		/* offset of the number relative to the next instruction, or 0 */
 	uint8_t	rel_len;	/* 1 or 4; 4 for an operand in memory */
 };

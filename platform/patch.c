@@ -98,20 +98,23 @@ likely_before(const uint8_t *call, uint32_t nr)
 }
 
 /*
- * Is this, where it ends with what reads as mov $nr,%eax, an instruction that nobody runs before a
- * call?  Its ModRM byte is the opcode of the mov, so it accesses memory at %rax + nr.  After it %rax is nr,
- * and where it does not change %rax, that memory is at 2 * nr, where there is none.
+ * The instruction i at code ends with what reads as mov $nr,%eax.  Is it one that nobody runs before
+ * the call?  With b8, the opcode of the mov, as its ModRM byte it accesses memory at %rax + nr.  As
+ * %rax is nr at the call and it does not change %rax, that were memory at 2 * nr, where there is none.
  */
 static bool
-is_idle(const uint8_t *code, size_t n)
+is_idle(const struct insn *i, const uint8_t *code)
 {
-	if ((code[0] & 0xf1) == 0x40) {			/* REX, but no other base register */
-		code++;
-		n--;
-	}
-	if (n == 7 && code[0] == 0x0f)
-		return code[2] == 0xb8 && code[1] != 0xb0 && code[1] != 0xb1;	/* cmpxchg */
-	return n == 6 && code[1] == 0xb8 && code[0] != 0xf6 && code[0] != 0xf7;	/* idiv */
+	size_t rex = (code[0] & 0xf1) == 0x40;		/* and not another base register */
+	size_t ops = i->modrm_at - rex;
+
+	if (i->modrm_at != i->len - 5 || code[i->modrm_at] != 0xb8)
+		return false;
+	/* One opcode and no other prefix, such as that for %fs. */
+	if (ops != 1 && (ops != 2 || code[rex] != 0x0f))
+		return false;
+	/* idiv, cmpxchg */
+	return i->op != 0xf6 && i->op != 0xf7 && i->op != 0xb0 && i->op != 0xb1;
 }
 
 /* The same when there can be no doubt: it is not the tail of a longer instruction. */
@@ -121,8 +124,11 @@ sure_before(const uint8_t *call, size_t before, uint32_t nr)
 	size_t len = before < PATCH_BEFORE ? 0 : likely_before(call, nr);
 	struct insn i;
 
+	/* With this prefix a move has fewer bytes than it seems. */
+	if (len != 0 && call[-(ptrdiff_t)len - 1] == 0x66)
+		return 0;
 	for (size_t n = len + 1; len != 0 && n <= INSN_MAX; n++) {
-		if (insn_decode(&i, call - n, n) == 0 && i.len == n && !is_idle(call - n, n))
+		if (insn_decode(&i, call - n, n) == 0 && i.len == n && !is_idle(&i, call - n))
 			return 0;
 	}
 	return len;
@@ -135,7 +141,7 @@ insn_add(struct patch *p, size_t n)
 	struct insn i;
 
 	if (p->ninsns == PATCH_INSNS || insn_decode(&i, p->old + p->len, n) != 0)
-		return -ENOTSUP;
+		return -EOPNOTSUPP;
 	p->at[p->ninsns++] = p->len;
 	p->len += i.len;
 	return 0;
@@ -236,7 +242,7 @@ slot_lay_out(struct patch *p)
 		insn_get(p, k, &i);
 		if (i.rel_at != 0 && (!rel_target(&i, p->old + p->at[k], p->start + p->at[k], &target) ||
 		    (i.kind != INSN_PLAIN && !target_ok(p, target))))
-			return -ENOTSUP;
+			return -EOPNOTSUPP;
 		pos += slot_insn_len(&i);
 	}
 	p->slot_len = pos + LAST_LEN;
@@ -255,15 +261,15 @@ patch_plan(struct patch *p, const uint8_t *code, size_t before, size_t after, ui
 		return -EINVAL;
 	/* Unwinders recognize the return from a signal by its bytes. */
 	if (nr == SYS_rt_sigreturn)
-		return -ENOTSUP;
+		return -EOPNOTSUPP;
 	len = sure_before(code + before, before, nr);
 	err = len ? plan_before(p, code + before, len) : plan_after(p, code + before, after);
 	if (err)
 		return err;
 	if (ckd_sub(&p->start, call, p->call) || ckd_add(&end, p->start, p->len))
-		return -ENOTSUP;
+		return -EOPNOTSUPP;
 	if (p->start == 0)		/* patch_leave could not say it */
-		return -ENOTSUP;
+		return -EOPNOTSUPP;
 	return slot_lay_out(p);
 }
 

@@ -78,6 +78,8 @@ enum { MARSHAL_NONE, MARSHAL_STRING, MARSHAL_FIXED, MARSHAL_BYTES };
 
 /* A blank space: nothing mapped below GUEST_TOP. Locks: zygote, space. -ENOMEM, -EAGAIN. */
 int space_new(struct space **out) MUST_CHECK;
+/* Has blank spaces made ahead, for space_new to find; for a moment when there is time. Never waits. */
+void space_stock(void);
 /*
  * A copy of parent as host fork(2) makes it: same mappings, private memory
  * copy-on-write, no ctx.  Guest threads of the parent may be running meanwhile.

@@ -4,7 +4,7 @@
  * A batch is written to the space's command pages and announced by its number; the mapper
  * answers with that number on the result page.  Descriptors for file mappings travel over
  * one socket that all mappers share, so a batch with a donation holds plat.mu from the
- * send until the mapper is done with it, and carries at most one.
+ * send until the mapper is done with it, and carries at most two.
  */
 #include "platform/space.h"
 
@@ -20,6 +20,7 @@
 
 #define SPIN_US		20		/* for a mapper, before sleeping */
 #define BIRTH_NS	(10 * NSEC_PER_SEC)
+#define WARM_SPACES	32		/* slots kept with their pages */
 #define PROT_ALL	(PROT_READ | PROT_WRITE | PROT_EXEC)
 
 struct platform plat = { .mu = MUTEX_INIT(RANK_zygote), .ctl = -1, .sock = -1 };
@@ -76,6 +77,9 @@ space_alloc(struct space **out)
 	s->cmd->count = 0;
 	s->cmd->spin = 0;
 	atomic_store(&s->cmd->waiting, 0);
+	atomic_store(&s->res->err, 0);
+	atomic_store(&s->res->idx, 0);
+	atomic_store(&s->res->val, 0);
 	atomic_store(&s->res->seq, 0);
 	atomic_store(&s->cmd->seq, 1);
 	stat_inc(spaces_made);
@@ -93,6 +97,15 @@ static bool
 may_spin(void)
 {
 	return ((unsigned)atomic_load_explicit(&plat.nrun, memory_order_relaxed) + 1) * 2 < plat.ncpu;
+}
+
+static void collect(struct space *s);
+
+/* Died before it could hand its pidfd over?  The signal is one that mappers block. */
+static bool
+is_unborn(struct space *s)
+{
+	return s->pid > 1 && host_tgkill(s->pid, s->pid, STUB_SIGKICK) == -ESRCH;
 }
 
 /* 0 when the stub has carried batch seq out; -ESRCH when it is gone or, before deadline_ns, never came to life. */
@@ -116,7 +129,8 @@ batch_wait(struct space *s, uint32_t seq, uint64_t deadline_ns)
 		now = host_clock_ns(CLOCK_MONOTONIC);
 		if (host_futex_wait(&s->res->seq, v, now + NSEC_PER_SEC / 2, true) != -ETIMEDOUT)
 			continue;
-		if (s->pidfd >= 0 ? space_is_gone(s) : now > deadline_ns) {
+		collect(s);
+		if (s->pidfd >= 0 ? space_is_gone(s) : now > deadline_ns || is_unborn(s)) {
 			err = -ESRCH;
 			break;
 		}
@@ -126,12 +140,20 @@ batch_wait(struct space *s, uint32_t seq, uint64_t deadline_ns)
 }
 
 static void
-batch_start(struct space *s, unsigned n)
+batch_fill(struct space *s, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++)
 		s->cmd->ent[i].idx = i;
 	s->cmd->count = n;
+	s->most = max(s->most, n);
+}
+
+static void
+batch_start(struct space *s, unsigned n)
+{
+	batch_fill(s, n);
 	atomic_store(&s->res->err, 0);
+	atomic_store(&s->res->val, 0);
 	s->seq++;
 	atomic_store(&s->cmd->seq, s->seq);
 	host_futex_wake(&s->cmd->seq, 1, true);
@@ -158,8 +180,8 @@ batch_finish(struct space *s, unsigned n, unsigned *at)
 int
 space_batch(struct space *s, unsigned n, unsigned *at)
 {
-	mutex_assert_held(&s->mu);
 	*at = 0;
+	space_settle(s);
 	if (atomic_load(&s->dead))
 		return -ESRCH;
 	batch_start(s, n);
@@ -174,8 +196,8 @@ take_message_locked(uint64_t id, int memfd, int pidfd)
 	struct space *s = plat.by_slot[id & (MAX_SPACES - 1)];
 
 	if (s != NULL && s->id == id && s->memfd < 0) {
-		s->memfd = memfd;
-		s->pidfd = pidfd;
+		atomic_store(&s->pidfd, pidfd);
+		atomic_store(&s->memfd, memfd);
 		return;
 	}
 	host_close(memfd);
@@ -211,32 +233,51 @@ collect_locked(void)
 	}
 }
 
-int
-space_arrive(struct space *s)
+static void
+collect(struct space *s)
 {
-	int err = batch_wait(s, 1, host_clock_ns(CLOCK_MONOTONIC) + BIRTH_NS);
-
+	if (atomic_load(&s->memfd) >= 0)
+		return;
 	mutex_lock(&plat.mu);
-	if (s->memfd < 0)
-		collect_locked();
-	if (s->memfd < 0)
-		err = -EAGAIN;
+	collect_locked();
 	mutex_unlock(&plat.mu);
-	return err;
 }
 
-/* Asks from's mapper for a copy of its process; the answer is still to come. */
+void
+space_settle(struct space *s)
+{
+	int err;
+
+	mutex_assert_held(&s->mu);
+	if (likely(s->settled))
+		return;
+	s->settled = true;
+	err = s->pid == -1 ? -ESRCH : batch_wait(s, 1, host_clock_ns(CLOCK_MONOTONIC) + BIRTH_NS);
+	if (err == 0)
+		collect(s);
+	if (err || atomic_load(&s->memfd) < 0) {
+		err = -ESRCH;
+		atomic_store(&s->dead, true);
+	}
+	if (err == 0)
+		err = -(int)(atomic_load(&s->res->err) & 0xff);
+	ctx_born(s, err);
+}
+
+/* Asks from's mapper for a copy of its process, with a guest thread in it; the answer is still to come. */
 static int
 fork_start(struct space *from, struct space **out)
 {
 	struct space *s;
 	int err;
 
+	space_settle(from);
 	if (atomic_load(&from->dead))
 		return -ESRCH;
 	err = space_alloc(&s);
 	if (err)
 		return err;
+	batch_fill(s, ctx_conceive(s));
 	from->cmd->ent[0] = (struct stub_ent){ .op = MOP_FORK, .args = { (uint64_t)s->slot * STUB_SLOT_STRIDE } };
 	batch_start(from, 1);
 	*out = s;
@@ -263,43 +304,79 @@ fork_finish(struct space *from, struct space *s)
 		fork_note(from, s);
 	if (s->pid > 1)
 		return 0;
-	return err != 0 ? err : -EAGAIN;
+	if (s->pid == 0) {
+		/* Nobody can say whether there is a process: its slot is not used again. */
+		s->settled = true;
+		atomic_store(&s->dead, true);
+		ctx_born(s, -ESRCH);
+	}
+	return err != 0 && err != -ESRCH ? err : -EAGAIN;
 }
 
-/* Waits for s to hand its descriptors over; a stub that fails to is given up. */
+/* A blank stub from the stock, or one under way, or one made now. Zygote's mu held. */
 static int
-spawn_end(struct space *s, int err, struct space **out)
+stock_take(struct space *z, struct space **out)
 {
-	if (err == 0)
-		err = space_arrive(s);
-	if (err) {
-		space_free(s);
-		return err == -ESRCH ? -EAGAIN : err;
+	struct space *s = NULL;
+	int err = 0;
+
+	if (plat.nstock > 0) {
+		*out = plat.stock[--plat.nstock];
+		return 0;
 	}
+	s = steal(&plat.pending);
+	if (s == NULL)
+		err = fork_start(z, &s);
+	if (err == 0)
+		err = fork_finish(z, s);
 	*out = s;
-	return 0;
+	return err;
 }
 
 int
 space_new(struct space **out)
 {
-	struct space *z = plat.zygote, *s = NULL;
-	int err = 0;
+	for (;;) {
+		struct space *s = NULL;
+		int err;
 
-	mutex_lock(&z->mu);
-	s = plat.pending;
-	plat.pending = NULL;
-	if (s == NULL)
-		err = fork_start(z, &s);
-	if (err == 0)
-		err = fork_finish(z, s);
-	/* One ahead: the zygote makes it while this one is being filled. */
-	if (err == 0 && fork_start(z, &plat.pending) != 0)
+		mutex_lock(&plat.zygote->mu);
+		err = stock_take(plat.zygote, &s);
+		mutex_unlock(&plat.zygote->mu);
+		if (s == NULL)
+			return err;
+		if (err == 0) {
+			/* It may have been killed while it waited. */
+			collect(s);
+			if (!space_is_gone(s)) {
+				*out = s;
+				return 0;
+			}
+		}
+		space_free(s);
+		if (err)
+			return err;
+	}
+}
+
+void
+space_stock(void)
+{
+	struct space *z = plat.zygote, *s = NULL;
+
+	/* Whoever has the lock is about to take one, or does this very thing. */
+	if (!mutex_trylock(&z->mu))
+		return;
+	if (plat.pending != NULL && plat.nstock < STOCK_MAX && atomic_load(&z->res->seq) == z->seq) {
+		s = steal(&plat.pending);
+		if (fork_finish(z, s) == 0)
+			plat.stock[plat.nstock++] = steal(&s);
+	}
+	if (s == NULL && plat.pending == NULL && plat.nstock < STOCK_MAX && fork_start(z, &plat.pending) != 0)
 		plat.pending = NULL;
 	mutex_unlock(&z->mu);
-	if (s == NULL)
-		return err;
-	return spawn_end(s, err, out);
+	if (s != NULL)
+		space_free(s);
 }
 
 int
@@ -318,7 +395,11 @@ space_fork(struct space *parent, struct space **out)
 	if (err == 0)
 		err = sites_copy(&s->sites, &parent->sites);
 	stat_inc(forks);
-	return spawn_end(s, err, out);
+	if (err)
+		space_free(s);
+	else
+		*out = s;
+	return err;
 }
 
 void
@@ -353,7 +434,11 @@ space_release_locked(struct space *s)
 		host_close(s->pidfd);
 	plat.by_slot[s->slot] = NULL;
 	plat.free_spaces[plat.nfree_spaces++] = (uint16_t)s->slot;
-	host_madvise(s->cmd, STUB_SLOT_STRIDE, MADV_REMOVE);
+	/* The next guest there may read the commands. */
+	if (plat.nfree_spaces <= WARM_SPACES)
+		memset(s->cmd->ent, 0, s->most * sizeof s->cmd->ent[0]);
+	else
+		host_madvise(s->cmd, STUB_SLOT_STRIDE, MADV_REMOVE);
 	sites_fini(&s->sites);
 	mutex_fini(&s->mu);
 	obj_free(space, s);
@@ -362,12 +447,17 @@ space_release_locked(struct space *s)
 void
 space_free(struct space *s)
 {
+	mutex_lock(&s->mu);
+	space_settle(s);
+	mutex_unlock(&s->mu);
 	space_kill(s);
 	mutex_lock(&plat.mu);
 	BUG_ON(!list_empty(&s->ctxs));
 	atomic_store(&s->dead, true);
 	list_remove(&s->node);
 	list_push_back(&plat.dying, &s->node);
+	if (s->pid == -1)
+		space_release_locked(s);
 	reap_dying_locked();
 	mutex_unlock(&plat.mu);
 }
@@ -395,8 +485,14 @@ range_ok(uint64_t va, uint64_t len)
 	    (va & ~PAGE_MASK) == 0 && (len & ~PAGE_MASK) == 0;
 }
 
+/* The files of one batch: their descriptors here; in the stub they are STUB_FD_NEW and the next. */
+struct gifts {
+	int		fd[2];
+	unsigned	n;
+};
+
 static struct stub_ent
-ent_mmap(const struct mapcmd *c)
+ent_mmap(const struct mapcmd *c, const struct gifts *g)
 {
 	uint64_t fd = (uint64_t)-1;
 	int flags = MAP_FIXED | (c->flags & (MAP_SHARED | MAP_PRIVATE | MAP_NORESERVE));
@@ -404,8 +500,10 @@ ent_mmap(const struct mapcmd *c)
 	BUG_ON((c->prot & ~PROT_ALL) != 0 || (c->flags & MAP_GROWSDOWN) != 0);
 	if (c->fd == MAPFD_ANON)
 		flags |= MAP_ANONYMOUS;
+	else if (c->fd == MAPFD_MEMFILE)
+		fd = STUB_FD_MEMFILE;
 	else
-		fd = c->fd == MAPFD_MEMFILE ? STUB_FD_MEMFILE : STUB_FD_NEW;
+		fd = c->fd == g->fd[0] ? STUB_FD_NEW : STUB_FD_NEW2;
 	return ent_call(SYS_mmap, c->va, c->len, (uint64_t)c->prot, (uint64_t)flags, fd, c->off);
 }
 
@@ -421,12 +519,12 @@ ent_mremap(const struct mapcmd *c)
 }
 
 static struct stub_ent
-ent_of(const struct mapcmd *c)
+ent_of(const struct mapcmd *c, const struct gifts *g)
 {
 	BUG_ON(!range_ok(c->va, c->len));
 	switch (c->op) {
 	case MAPOP_MMAP:
-		return ent_mmap(c);
+		return ent_mmap(c, g);
 	case MAPOP_MUNMAP:
 		return ent_call(SYS_munmap, c->va, c->len, 0, 0, 0, 0);
 	case MAPOP_MPROTECT:
@@ -447,22 +545,23 @@ wants_donation(const struct mapcmd *c)
 }
 
 static int
-donate(int fd)
+donate(const struct gifts *g)
 {
 	union {
 		struct cmsghdr h;
-		char buf[CMSG_SPACE(sizeof(int))];
+		char buf[CMSG_SPACE(sizeof g->fd)];
 	} ctl;
 	char byte[8] = { 0 };
+	size_t len = g->n * sizeof g->fd[0];
 	struct iovec iov = { byte, sizeof byte };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &ctl, .msg_controllen = sizeof ctl };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &ctl, .msg_controllen = CMSG_SPACE(len) };
 	int64_t n;
 
 	memset(&ctl, 0, sizeof ctl);
 	ctl.h.cmsg_level = SOL_SOCKET;
 	ctl.h.cmsg_type = SCM_RIGHTS;
-	ctl.h.cmsg_len = CMSG_LEN(sizeof fd);
-	memcpy(CMSG_DATA(&ctl.h), &fd, sizeof fd);
+	ctl.h.cmsg_len = CMSG_LEN(len);
+	memcpy(CMSG_DATA(&ctl.h), g->fd, len);
 	do {
 		n = host_sendmsg(plat.sock, &m, MSG_NOSIGNAL);
 	} while (n == -EINTR);
@@ -472,12 +571,23 @@ donate(int fd)
 static struct stub_ent
 ent_receive(void)
 {
-	/* The answer goes to a read-only header: -EFAULT, when the descriptor has arrived. */
+	/* The answer goes to a read-only header: -EFAULT, when the descriptors have arrived. */
 	struct stub_ent e = ent_call(SYS_recvmsg, STUB_FD_SOCK, STUB_C_RECVMSG,
 	    MSG_CMSG_CLOEXEC | MSG_DONTWAIT, 0, 0, 0);
 
 	e.ignore = EFAULT;
 	return e;
+}
+
+/* Adds what closes up to n descriptors; some may not be there. */
+static unsigned
+close_gifts(struct space *s, unsigned at, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		s->cmd->ent[at] = ent_call(SYS_close, STUB_FD_NEW + i, 0, 0, 0, 0, 0);
+		s->cmd->ent[at++].ignore = EBADF;
+	}
+	return at;
 }
 
 /*
@@ -494,8 +604,7 @@ donations_drop_locked(void)
 		fork_note(z, plat.pending);
 	for (;;) {
 		z->cmd->ent[0] = ent_receive();
-		z->cmd->ent[1] = ent_call(SYS_close, STUB_FD_NEW, 0, 0, 0, 0, 0);
-		batch_start(z, 2);
+		batch_start(z, close_gifts(z, 1, 2));
 		if (batch_wait(z, z->seq, UINT64_MAX) != 0 || atomic_load(&z->res->err) != 0)
 			break;
 	}
@@ -518,36 +627,26 @@ donations_lock(void)
 	mutex_unlock(&plat.zygote->mu);
 }
 
-/*
- * Runs cmds[0..n), of which those with a descriptor all have the same one.  Returns the
- * first error, with *at its index in cmds.
- */
+/* Runs cmds[0..n), with g's descriptors.  Returns the first error, with *at its index in cmds. */
 static int
-exec_part(struct space *s, const struct mapcmd *cmds, unsigned n, unsigned *at)
+exec_part(struct space *s, const struct mapcmd *cmds, unsigned n, const struct gifts *g, unsigned *at)
 {
-	unsigned m = 0, first = 0;
-	int fd = -1, err;
+	unsigned m = 0, first = 0, idx;
+	int err;
 
-	for (unsigned i = 0; i < n && fd < 0; i++) {
-		if (wants_donation(&cmds[i]))
-			fd = cmds[i].fd;
-	}
 	*at = 0;
-	if (fd >= 0) {
+	if (g->n > 0) {
 		s->cmd->ent[m++] = ent_receive();
 		first = 1;
 	}
 	for (unsigned i = 0; i < n; i++)
-		s->cmd->ent[m++] = ent_of(&cmds[i]);
-	if (fd < 0) {
-		err = space_batch(s, m, at);
-		return err;
-	}
-	s->cmd->ent[m++] = ent_call(SYS_close, STUB_FD_NEW, 0, 0, 0, 0, 0);
-	err = donate(fd);
+		s->cmd->ent[m++] = ent_of(&cmds[i], g);
+	if (g->n == 0)
+		return space_batch(s, m, at);
+	err = donate(g);
 	if (err)
 		return err;
-	batch_start(s, m);
+	batch_start(s, close_gifts(s, m, g->n));
 	err = batch_wait(s, s->seq, UINT64_MAX);
 	if (err) {
 		plat.stale_donation = true;
@@ -556,34 +655,32 @@ exec_part(struct space *s, const struct mapcmd *cmds, unsigned n, unsigned *at)
 	}
 	err = -(int)(atomic_load(&s->res->err) & 0xff);
 	if (err) {
-		unsigned idx = atomic_load(&s->res->idx);
-
+		idx = atomic_load(&s->res->idx);
 		*at = idx > first ? min(idx - first, n - 1) : 0;
-		/* The mapper stopped before the close. */
+		/* The mapper stopped before it closed them. */
 		if (idx >= first) {
-			s->cmd->ent[0] = ent_call(SYS_close, STUB_FD_NEW, 0, 0, 0, 0, 0);
-			batch_start(s, 1);
+			batch_start(s, close_gifts(s, 0, g->n));
 			(void)batch_wait(s, s->seq, UINT64_MAX);
 		}
 	}
 	return err;
 }
 
-/* How many of cmds fit in one batch: the room there is, and one donated descriptor. */
+/* How many of cmds fit in one batch: the room there is, and two donated descriptors. */
 static unsigned
-part_len(const struct mapcmd *cmds, unsigned n, bool *donates)
+part_len(const struct mapcmd *cmds, unsigned n, struct gifts *g)
 {
 	unsigned i;
-	int fd = -1;
 
-	for (i = 0; i < n && i < CMD_MAX - 2; i++) {
-		if (!wants_donation(&cmds[i]))
+	*g = (struct gifts){ .n = 0 };
+	for (i = 0; i < n && i < CMD_MAX - 3; i++) {
+		if (!wants_donation(&cmds[i]) || (g->n > 0 && cmds[i].fd == g->fd[0]) ||
+		    (g->n > 1 && cmds[i].fd == g->fd[1]))
 			continue;
-		if (fd >= 0 && cmds[i].fd != fd)
+		if (g->n == ARRAY_LEN(g->fd))
 			break;
-		fd = cmds[i].fd;
+		g->fd[g->n++] = cmds[i].fd;
 	}
-	*donates = fd >= 0;
 	return i;
 }
 
@@ -598,15 +695,16 @@ space_exec(struct space *s, struct mapcmd *cmds, unsigned n)
 	stat_inc(map_batches);
 	atomic_fetch_add_explicit(&plat.stats.map_cmds, n, memory_order_relaxed);
 	while (done < n && err == 0) {
-		bool donates;
-		unsigned part = part_len(cmds + done, n - done, &donates);
+		struct gifts g;
+		unsigned part = part_len(cmds + done, n - done, &g);
 
 		mutex_lock(&s->mu);
-		if (donates)
+		space_settle(s);
+		if (g.n > 0)
 			donations_lock();
 		at = part;
-		err = atomic_load(&s->dead) ? -ESRCH : exec_part(s, cmds + done, part, &at);
-		if (donates)
+		err = atomic_load(&s->dead) ? -ESRCH : exec_part(s, cmds + done, part, &g, &at);
+		if (g.n > 0)
 			mutex_unlock(&plat.mu);
 		mutex_unlock(&s->mu);
 		if (err == 0)
@@ -636,13 +734,25 @@ moved(struct space *s, int64_t n, size_t len)
 	return n == -EIO || n == -EFAULT ? 0 : n;
 }
 
+/* Is there a way to its memory?  A stub just forked may not have handed it over yet. */
+static bool
+is_reachable(struct space *s)
+{
+	if (unlikely(atomic_load_explicit(&s->memfd, memory_order_acquire) < 0)) {
+		mutex_lock(&s->mu);
+		space_settle(s);
+		mutex_unlock(&s->mu);
+	}
+	return !atomic_load_explicit(&s->dead, memory_order_relaxed);
+}
+
 int64_t
 space_read(struct space *s, uint64_t va, void *buf, size_t len)
 {
 	uint64_t end;
 	int64_t n;
 
-	if (atomic_load_explicit(&s->dead, memory_order_relaxed))
+	if (!is_reachable(s))
 		return -ESRCH;
 	if (ckd_add(&end, va, len) || end > GUEST_TOP)
 		return 0;
@@ -659,7 +769,7 @@ space_write(struct space *s, uint64_t va, const void *buf, size_t len)
 {
 	uint64_t end;
 
-	if (atomic_load_explicit(&s->dead, memory_order_relaxed))
+	if (!is_reachable(s))
 		return -ESRCH;
 	if (ckd_add(&end, va, len) || end > GUEST_TOP)
 		return 0;

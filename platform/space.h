@@ -6,7 +6,8 @@
  * only when the process that could write it is known to be dead (its pidfd says so), and
  * its pages are given back to the host before, so that nobody reads another's registers.
  *
- * Life of a space: spawned (its stub hands over two descriptors), live, dead (the stub is
+ * Life of a space: spawned (forked; nobody waits for it yet), settled (its stub has handed over two
+ * descriptors and, but for the zygote, made its first guest thread; waited for when somebody needs it), live, dead (the stub is
  * gone, noticed by anyone), freed by its owner (killed, then on the dying list until the
  * host has confirmed), struct and slots released.
  */
@@ -25,6 +26,7 @@
 #define MAX_CTXS	32768u
 #define CTL_CTX_OFF	((uint64_t)MAX_SPACES * STUB_SLOT_STRIDE)
 #define CTL_SIZE	(CTL_CTX_OFF + (uint64_t)MAX_CTXS * STUB_CTX_SIZE)
+#define STOCK_MAX	2u		/* blank stubs ahead, besides one under way */
 #define FP_MAX		12288u
 
 struct space {
@@ -34,8 +36,11 @@ struct space {
 	struct stub_cmd	*cmd;		/* [I] */
 	struct stub_res	*res;		/* [I] */
 	uint32_t	seq;		/* [m] */
-	int		pid;		/* [I] once spawned */
-	int		memfd, pidfd;	/* [zygote] until both are here, then [I] */
+	unsigned	most;		/* [m] entries in its largest batch */
+	int		pid;		/* [I] once spawned; -1: it never had a process */
+	_Atomic int	memfd, pidfd;	/* [zygote] until both are here, memfd last, then [I] */
+	bool		settled;	/* [m] its birth is over, well or badly */
+	struct ctx	*born;		/* [m] the thread that its first batch makes, until settled */
 	_Atomic bool	dead;
 	_Atomic bool	watched;	/* the reaper polls its pidfd */
 	unsigned	nidx;		/* [m] context sets ever mapped */
@@ -61,6 +66,7 @@ struct ctx {
 	struct stub_ctx	*sh;		/* [I] its header, shared with a hostile guest */
 	struct ctx_seg	in[2], out[CTX_NOUT]; /* [t] what the stub has copied, and is to copy; offsets in the set */
 	unsigned	nout;		/* [t] */
+	uint32_t	words;		/* [t] of all its patched calls: where the stub may have written data */
 	uint32_t	out_at, out_end; /* [t] room for results in the set; none when equal */
 	bool		guest_gs;	/* [t] %gs is the guest's own */
 	bool		patched;	/* [t] stopped at a patched call: registers in the header, not in a frame */
@@ -100,6 +106,7 @@ struct platform {
 	const uint32_t	*marshal;	/* [I] of nmarshal calls */
 	unsigned	nmarshal;	/* [I] */
 	bool		fsgsbase;	/* [I] stubs may use the instructions */
+	bool		dispatch;	/* [I] calls of guest threads trap by the host's user dispatch, not by a filter of their own */
 	int		ctl, sock;	/* [I] control file; the end that stubs send to */
 	int		poke[2];	/* [I] wakes the reaper */
 	char		*ctl_base;	/* [I] */
@@ -107,7 +114,9 @@ struct platform {
 	unsigned	spins_per_us;	/* [I] */
 	struct space	*zygote;	/* [I] */
 	struct hostvdso	vdso;		/* [I] what the zygote was to take along; all zero: nothing */
-	struct space	*pending;	/* [zygote->mu] forked from the zygote, for the next space_new */
+	struct space	*pending;	/* [zygote->mu] a fork of the zygote under way, for the stock */
+	struct space	*stock[STOCK_MAX]; /* [zygote->mu] blank stubs ready for space_new */
+	unsigned	nstock;		/* [zygote->mu] */
 	struct space	*by_slot[MAX_SPACES]; /* [mu] */
 	uint16_t	free_spaces[MAX_SPACES], free_ctxs[MAX_CTXS]; /* [mu] stacks of used slots */
 	unsigned	nfree_spaces, nfree_ctxs, next_space, next_ctx; /* [mu] */
@@ -136,8 +145,8 @@ int zygote_start(const struct platform_conf *conf, unsigned slot, const char **w
 
 /* space.c */
 int space_alloc(struct space **out) MUST_CHECK;		/* a slot and a struct; no process */
-/* Waits for a new stub's descriptors. */
-int space_arrive(struct space *s) MUST_CHECK;
+/* Waits for the end of a new stub's birth: descriptors, first batch, first thread. s->mu held. Dead if it went badly. */
+void space_settle(struct space *s);
 /* Runs the n entries that the caller has filled in; -errno of the first that failed (its index in *at), -ESRCH. */
 int space_batch(struct space *s, unsigned n, unsigned *at) MUST_CHECK;
 void space_kill(struct space *s);
@@ -151,6 +160,8 @@ bool kick_take(struct ctx *c);				/* consumes a kick; true when there was one */
 void ctx_give_up(struct ctx *c, struct stop *stop);	/* ends the space */
 
 /* ctx.c */
+unsigned ctx_conceive(struct space *s);			/* the commands that make the first thread of a new stub; how many */
+void ctx_born(struct space *s, int err);		/* they were carried out, or not */
 void ctx_release_locked(struct ctx *c);			/* its slot and struct; plat.mu held */
 
 /* reaper.c: learns of the end of stubs. */

@@ -249,7 +249,7 @@ is_alien(const struct frame *f)
 	    (f->info.signo == SIGILL && f->uc.rip == stub_text_word(STUB_T_ALIEN));
 }
 
-/* The guest sees neither slots nor the stub: from is where it was let go to. */
+/* The guest sees neither slots nor the stub's code: from is where it was let go to. */
 static void
 stop_fault(struct ctx *c, struct abi_regs *regs, struct stop *stop, const struct frame *f, uint64_t from)
 {
@@ -261,7 +261,7 @@ stop_fault(struct ctx *c, struct abi_regs *regs, struct stop *stop, const struct
 	stop->error = f->uc.err;
 	stop->cr2 = f->uc.cr2;
 	c->at = f->uc.rip;
-	regs->rip = f->uc.rip >= GUEST_TOP ? from : sites_leave(&c->s->sites, f->uc.rip);
+	regs->rip = f->uc.rip - STUB_GUEST_TEXT < STUB_GUEST_SIZE ? from : sites_leave(&c->s->sites, f->uc.rip);
 	if (stop->addr == f->uc.rip)
 		stop->addr = regs->rip;
 }
@@ -320,6 +320,7 @@ data_read(struct ctx *c, const struct abi_regs *r)
 	uint32_t nr = (uint32_t)r->rax, word = nr < plat.nmarshal ? plat.marshal[nr] : 0, w = word;
 	bool big = false;
 
+	c->words |= word;
 	for (unsigned i = 0; i < ARRAY_LEN(c->in); i++, w >>= MARSHAL_SECOND) {
 		uint32_t len = atomic_load_explicit(&c->sh->in_len[i], memory_order_relaxed), most = DATA_SMALL;
 
@@ -472,8 +473,8 @@ look_around(struct ctx *c)
 	if (now < c->try_at_ns)
 		return;
 	c->trying = true;
-	c->try_at_ns = now + c->try_gap_ns;
 	c->try_gap_ns = c->try_gap_ns == 0 ? TRY_GAP_NS : min(2 * c->try_gap_ns, TRY_GAP_MAX_NS);
+	c->try_at_ns = now + c->try_gap_ns;
 }
 
 static uint32_t

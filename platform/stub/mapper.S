@@ -218,8 +218,9 @@ born:
 	mov	$STUB_FD_NEW2, %edi
 	mov	$NR_close, %eax
 	syscall
-	mov	CMD_SEQ(%rbx), %ebp
-	jmp	report
+	/* Its first batch lies ready: a guest thread to make, or nothing. */
+	mov	CMD_SEQ(%rbx), %eax
+	jmp	batch
 
 	.align	64
 mapper:
@@ -328,7 +329,8 @@ thread:
 value:
 	js	error
 	mov	%eax, %r13d
-	xor	%r8d, %r8d			/* a byte at a time, lowest first; r8 and r13 survive calls */
+	/* A byte at a time, lowest first, to where the sentry has put zeroes; r8 and r13 survive calls. */
+	xor	%r8d, %r8d
 3:	mov	$STUB_FD_CTL, %edi
 	movzbl	%r13b, %eax
 	lea	bytes(%rip), %rsi
@@ -339,8 +341,8 @@ value:
 	syscall
 	shr	$8, %r13d
 	inc	%r8d
-	cmp	$4, %r8d
-	jne	3b
+	test	%r13d, %r13d
+	jnz	3b
 	jmp	done
 
 /* A guest thread, all signals blocked.  The entry it was made from stays until it has stopped once. */
@@ -359,7 +361,20 @@ thread_born:
 	syscall
 	test	%rax, %rax
 	jnz	thread_fail
-	mov	$1, %edi
+	cmpq	$0, ENT_ARGS+40(%r14)
+	je	1f
+	/* From now on only calls in the guest threads' page reach the filter, which knows their few. */
+	mov	$59, %edi			/* PR_SET_SYSCALL_USER_DISPATCH */
+	mov	$1, %esi			/* PR_SYS_DISPATCH_ON */
+	movabs	$STUB_GUEST_TEXT, %rdx
+	mov	$STUB_GUEST_SIZE, %r10d
+	xor	%r8d, %r8d			/* no switch: always */
+	mov	$NR_prctl, %eax
+	syscall
+	test	%rax, %rax
+	jz	guest_first
+	jmp	thread_fail
+1:	mov	$1, %edi			/* SECCOMP_SET_MODE_FILTER */
 	xor	%esi, %esi
 	movabs	$STUB_FPROG_GUEST, %rdx
 	mov	$NR_seccomp, %eax

@@ -12,7 +12,7 @@
 
 /* What an entry asks of the mapper. */
 #define MOP_CALL	0	/* a host call: nr, args; an error equal to `ignore` is none */
-#define MOP_THREAD	1	/* a guest thread: args = stack, clear_child_tid word, then its stack_t */
+#define MOP_THREAD	1	/* a guest thread: args = stack, clear_child_tid word, its stack_t, 1: by dispatch */
 #define MOP_FORK	2	/* another stub: args = its slot's offset in the control file */
 
 #define CMD_SEQ		0

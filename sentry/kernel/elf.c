@@ -273,10 +273,22 @@ map_segment(struct elf_job *j, const struct elf_part *part, const struct elf_seg
 		err = map_file(j, part, s, start, file_end);
 	if (!err && end > file_end)
 		err = map_anon(j->mm, file_end, end, s->prot, 0);
-	/* bss begins within the last page of the file's bytes. Of a read-only one nobody sees the tail. */
-	if (!err && s->memsz > s->filesz && s->filesz && (s->prot & PROT_WRITE) &&
-	    va + s->filesz < file_end)
-		err = mm_clear(j->mm, va + s->filesz, file_end - (va + s->filesz));
+	return err;
+}
+
+/* bss begins within the last page of the file's bytes. Of a read-only one nobody sees the tail. */
+static int
+clear_part(struct elf_job *j, const struct elf_part *part)
+{
+	int err = 0;
+
+	for (unsigned i = 0; i < part->plan.nsegs && !err; i++) {
+		const struct elf_seg *s = &part->plan.seg[i];
+		uint64_t at = s->addr + part->bias + s->filesz;
+
+		if (s->memsz > s->filesz && s->filesz && (s->prot & PROT_WRITE) && at < page_up(at))
+			err = mm_clear(j->mm, at, page_up(at) - at);
+	}
 	return err;
 }
 
@@ -516,6 +528,9 @@ make_stack(struct elf_job *j, uint64_t vdso)
 	if (!err)
 		err = map_anon(j->mm, page_down(s.top - used - STACK_EXTRA), s.top, prot,
 		    REGION_STACK | REGION_GROWSDOWN);
+	/* All that this program needs, in one piece. */
+	if (!err)
+		err = mm_send(j->mm);
 	if (!err)
 		err = mm_poke(j->mm, s.top - used, s.buf + s.at, used);
 	mem_free(s.buf);
@@ -581,7 +596,9 @@ build(struct elf_job *j, struct image *out)
 		j->mm->stack_top = GUEST_TOP - PAGE_SIZE;
 		j->mm->mmap_top = GUEST_TOP - FIXED_MMAP_GAP;
 	}
-	err = place_exe(j);
+	err = mm_hold(j->mm);
+	if (!err)
+		err = place_exe(j);
 	if (!err && j->interp.file)
 		err = place_interp(j);
 	if (!err)
@@ -596,6 +613,10 @@ build(struct elf_job *j, struct image *out)
 		return err;
 	j->mm->vdso_base = vdso;
 	err = make_stack(j, vdso);
+	if (!err)
+		err = clear_part(j, &j->exe);
+	if (!err && j->interp.file)
+		err = clear_part(j, &j->interp);
 	if (err)
 		return err;
 	out->entry = first->plan.entry + first->bias;

@@ -302,5 +302,6 @@ task_exec(struct task *t, struct exec_request *r)
 	answers_begin(t);
 	fdtable_close_exec(t);
 	signal_exec(t);
+	space_stock();
 	return 0;
 }

@@ -96,6 +96,10 @@ mm_release(struct mm *mm)
 	struct region *r;
 	struct list dead;
 
+	if (mm->held != NULL) {
+		batch_fini(mm->held);
+		mem_free(mm->held);
+	}
 	/* The host's side first: when an object's pages are free again, nobody may still see them. */
 	if (mm->space != NULL)
 		space_free(mm->space);
@@ -344,17 +348,38 @@ advice_known(int advice)
 	return advice_for(&r, advice, &a) == 0;
 }
 
-static int
-advise_one(struct mm *mm, struct region *r, int advice)
+/* How far the host gets the same advice as from r on, in regions that nothing changes in and that touch each other. */
+static uint64_t
+advice_reach(const struct region *r, uint64_t end, int advice, const struct advice *a)
 {
-	struct mapcmd c = { .op = MAPOP_MADVISE, .va = r->start, .len = r->end - r->start, .fd = MAPFD_ANON };
+	uint64_t at = r->end;
+
+	if (!a->must || (a->set | a->clear) != 0)
+		return at;
+	while (at < end && (r = region_next(r)) != NULL && r->start == at && !(r->flags & REGION_ABSENT)) {
+		struct advice b;
+
+		if (advice_for(r, advice, &b) != 0 || b.host != a->host || !b.must)
+			break;
+		at = r->end;
+	}
+	return at;
+}
+
+/* Advises r; what lies before *told the host knows already. */
+static int
+advise_one(struct mm *mm, struct region *r, uint64_t end, int advice, uint64_t *told)
+{
+	struct mapcmd c = { .op = MAPOP_MADVISE, .va = r->start, .fd = MAPFD_ANON };
 	struct advice a;
 	int err = advice_for(r, advice, &a);
 
 	if (err)
 		return err;
-	if (a.host >= 0 && !(r->flags & REGION_ABSENT)) {
+	if (a.host >= 0 && !(r->flags & REGION_ABSENT) && r->start >= *told) {
 		c.advice = a.host;
+		*told = advice_reach(r, end, advice, &a);
+		c.len = *told - r->start;
 		err = space_exec(mm->space, &c, 1);
 		if (err && a.must)
 			return err;
@@ -366,7 +391,7 @@ advise_one(struct mm *mm, struct region *r, int advice)
 int
 mm_advise(struct mm *mm, uint64_t addr, uint64_t len, int advice)
 {
-	uint64_t end, at;
+	uint64_t end, at, told = 0;
 	struct region *r;
 	int err = 0, holes = 0;
 
@@ -392,7 +417,7 @@ mm_advise(struct mm *mm, uint64_t addr, uint64_t len, int advice)
 	for (r = region_at_or_after(mm, addr); !err && r != NULL && r->start < end; r = region_next(r)) {
 		if (r->start > at)
 			holes = -ENOMEM;
-		err = advise_one(mm, r, advice);
+		err = advise_one(mm, r, end, advice, &told);
 		at = r->end;
 	}
 	if (at < end)

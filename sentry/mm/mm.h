@@ -99,6 +99,7 @@ struct mm {
 	struct ref	 ref;
 	struct mutex	 mu;		/* rank mm; covers regions and numbers below */
 	struct tree	 regions;	/* [m] */
+	struct batch	*held;		/* [m] commands that wait for mm_send */
 	struct space	*space;		/* [I] */
 	uint64_t	 total_vm, locked_vm, data_vm, stack_vm;	/* [m] bytes */
 	uint64_t	 brk_start, brk;		/* [m] */
@@ -195,6 +196,12 @@ void mobj_anon_set_owner(struct mobj *o, void *owner, void (*gone)(void *owner))
 void *mobj_anon_owner(const struct mobj *o);
 
 /* Copies into a fresh mm during exec, ignoring protections: for ELF bss tails and the first stack. */
+/*
+ * From mm_hold to mm_send the host is told nothing: what was mapped in between goes in one piece, and its errors come
+ * then.  For an address space that nothing runs in yet, and whose memory nobody touches.  Files stay open meanwhile.
+ */
+int mm_hold(struct mm *mm) MUST_CHECK;
+int mm_send(struct mm *mm) MUST_CHECK;
 int mm_poke(struct mm *mm, uint64_t va, const void *src, size_t len) MUST_CHECK;
 int mm_clear(struct mm *mm, uint64_t va, size_t len) MUST_CHECK;
 

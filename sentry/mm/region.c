@@ -56,18 +56,68 @@ batch_add(struct batch *b, enum mapop op, uint64_t va, uint64_t len)
 	return c;
 }
 
+static int
+batch_append(struct batch *b, const struct batch *more)
+{
+	for (unsigned i = 0; i < more->n; i++) {
+		struct mapcmd *c = batch_add(b, more->cmds[i].op, more->cmds[i].va, more->cmds[i].len);
+
+		if (c == NULL)
+			return -ENOMEM;
+		*c = more->cmds[i];
+	}
+	return 0;
+}
+
 int
 batch_run(struct batch *b, struct mm *mm)
 {
+	if (mm->held != NULL)
+		return batch_append(mm->held, b);
 	return b->n == 0 ? 0 : space_exec(mm->space, b->cmds, b->n);
+}
+
+int
+mm_hold(struct mm *mm)
+{
+	struct batch *b = mem_alloc(sizeof *b);
+
+	if (b == NULL)
+		return -ENOMEM;
+	batch_init(b);
+	mutex_lock(&mm->mu);
+	BUG_ON(mm->held != NULL);
+	mm->held = b;
+	mutex_unlock(&mm->mu);
+	return 0;
+}
+
+int
+mm_send(struct mm *mm)
+{
+	struct batch *b;
+	int err;
+
+	mutex_lock(&mm->mu);
+	b = steal(&mm->held);
+	err = b == NULL ? 0 : batch_run(b, mm);
+	mutex_unlock(&mm->mu);
+	if (b != NULL)
+		batch_fini(b);
+	mem_free(b);
+	return err;
 }
 
 int
 host_unmap(struct mm *mm, uint64_t start, uint64_t end)
 {
-	struct mapcmd c = { .op = MAPOP_MUNMAP, .va = start, .len = end - start, .fd = MAPFD_ANON };
+	struct batch b;
+	int err;
 
-	return space_exec(mm->space, &c, 1);
+	batch_init(&b);
+	err = batch_add(&b, MAPOP_MUNMAP, start, end - start) == NULL ? -ENOMEM : batch_run(&b, mm);
+	batch_fini(&b);
+	return err;
 }
 
 /* ---- look-up --------------------------------------------------------------- */

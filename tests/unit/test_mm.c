@@ -128,6 +128,35 @@ START_TEST(places)
 }
 END_TEST
 
+/* As exec does: nothing until mm_send, then all of it, and its error. */
+START_TEST(held_back)
+{
+	unsigned before = fake_execs;
+
+	ck_assert_int_eq(mm_hold(mm), 0);
+	for (unsigned i = 0; i < 12; i++)
+		ck_assert_int_eq(map(AT(10 * i), 2, RW, ANON | MAP_FIXED, NULL, 0), (int64_t)AT(10 * i));
+	ck_assert_int_eq(mm_unmap(mm, AT(20), 2 * PAGE_SIZE), 0);
+	ck_assert_uint_eq(fake_execs, before);
+	ck_assert_int_eq(mm_send(mm), 0);
+	ck_assert_uint_eq(fake_execs, before + 1);
+	poke(AT(10), 'x');
+	ck_assert_int_eq(peek(AT(20)), -1);
+	ck_assert_int_eq(mm_send(mm), 0);
+	ck_assert_uint_eq(fake_execs, before + 1);
+	/* One that is given up before it was sent. */
+	mm_put(mm);
+	mm = fake_mm();
+	ck_assert_int_eq(mm_hold(mm), 0);
+	ck_assert_int_eq(map(AT(10), 2, RW, ANON | MAP_FIXED, NULL, 0), (int64_t)AT(10));
+	fake_fail_in = 1;
+	ck_assert_int_lt(mm_send(mm), 0);
+	fake_fail_in = 0;
+	ck_assert_int_eq(mm_hold(mm), 0);
+	ck_assert_int_eq(mm_unmap(mm, AT(10), 2 * PAGE_SIZE), 0);
+}
+END_TEST
+
 START_TEST(protections)
 {
 	map(AT(10), 8, RW, ANON | MAP_FIXED, NULL, 0);
@@ -481,6 +510,7 @@ main(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, places);
+	tcase_add_test(tc, held_back);
 	tcase_add_test(tc, protections);
 	tcase_add_test(tc, limits);
 	tcase_add_test(tc, heap);

@@ -22,7 +22,7 @@
 
 #include "base/hostcall.h"
 #include "platform/hostvdso.h"
-#include "platform/platform.h"
+#include "platform/space.h"
 #include "platform/stub/stub.h"
 
 #define CODE	0x400000ULL
@@ -76,6 +76,7 @@ PIECE(call, "1: mov %r12,%rdi; mov %r13,%rsi; call *%rbx; mov $39,%eax; syscall;
 static int memfile;
 static const char *use;
 static bool no_vdso;
+static bool use_filters;	/* guest threads with filters of their own, as on hosts without user dispatch */
 
 /* No ck_assert here nor in fill: the benchmark uses them outside the suite. */
 static int
@@ -95,6 +96,8 @@ boot_as(const char *name, bool filter)
 		fprintf(stderr, "boot: %s\n", why);
 		return err;
 	}
+	if (use_filters)
+		plat.dispatch = false;
 	if (!filter)
 		return 0;
 	return filter_install(strcmp(name, "ptrace") == 0 ? ROLE_SENTRY_PTRACE : ROLE_SENTRY);
@@ -525,6 +528,90 @@ START_TEST(test_fork)
 }
 END_TEST
 
+/* Does a space made from nothing run? */
+static void
+runs(struct space *s)
+{
+	struct abi_regs r = start_regs();
+	struct stop st;
+	struct ctx *c;
+
+	ck_assert_int_eq(fill(s, g_loop, g_loop_end), 0);
+	ck_assert_int_eq(ctx_new(s, &c), 0);
+	RUN_SYSCALL(39);
+	ctx_free(c);
+}
+
+static void
+stock_up(void)
+{
+	for (int i = 0; i < 200 && plat.nstock < STOCK_MAX; i++) {
+		space_stock();
+		usleep(10000);
+	}
+	ck_assert_uint_eq(plat.nstock, STOCK_MAX);
+}
+
+START_TEST(test_stock)
+{
+	struct space *many[8];
+
+	START(loop);
+	for (int round = 0; round < 2; round++) {
+		stock_up();
+		for (int i = 0; i < 8; i++)
+			ck_assert_int_eq(space_new(&many[i]), 0);
+		for (int i = 0; i < 8; i++) {
+			runs(many[i]);
+			space_free(many[i]);
+		}
+		ck_assert_uint_eq(plat.nstock, 0);
+	}
+	/* Killed while they wait, one that is under way too: others are made. */
+	stock_up();
+	for (unsigned i = 0; i < STOCK_MAX; i++)
+		ck_assert_int_eq(host_tgkill(plat.stock[i]->pid, plat.stock[i]->pid, SIGKILL), 0);
+	usleep(50000);
+	for (int i = 0; i < 4; i++) {
+		ck_assert_int_eq(space_new(&many[i]), 0);
+		runs(many[i]);
+		space_free(many[i]);
+	}
+	END();
+}
+END_TEST
+
+START_TEST(test_child_killed)
+{
+	struct space *s2;
+	struct ctx *c2;
+	char b;
+
+	START(loop);
+	/* At whatever point of its birth: its owner learns of it, and soon. */
+	for (int i = 0; i < 20; i++) {
+		uint64_t t0 = now_ns();
+
+		ck_assert_int_eq(space_fork(s, &s2), 0);
+		usleep((unsigned)i * 20);
+		ck_assert_int_eq(host_tgkill(space_host_pid(s2), space_host_pid(s2), SIGKILL), 0);
+		if (i % 2)
+			(void)!space_read(s2, DATA, &b, 1);
+		if (ctx_new(s2, &c2) == 0) {
+			struct abi_regs r2 = start_regs();
+
+			ctx_run(c2, &r2, &st);
+			ck_assert_int_eq(st.kind, STOP_DEAD);
+			ctx_free(c2);
+		}
+		space_free(s2);
+		ck_assert_uint_lt(now_ns() - t0, 3 * NSEC_PER_SEC);
+	}
+	RUN_SYSCALL(39);
+	END();
+}
+END_TEST
+
 struct worker {
 	struct space *s;
 	unsigned n;
@@ -838,6 +925,54 @@ START_TEST(test_jump_into_stub)
 }
 END_TEST
 
+/* Each call instruction of the mapper, with a call that only the mapper may make, and that would succeed. */
+START_TEST(test_jump_into_mapper)
+{
+	unsigned found = 0;
+
+	START(jump);
+	for (uint64_t at = 0; at < STUB_GUEST_TEXT - STUB_TEXT; at++) {
+		if (memcmp(stub_blob + at, "\x0f\x05", 2) != 0)
+			continue;
+		r = start_regs();
+		r.rip = STUB_TEXT + at;
+		r.rax = 11;		/* munmap */
+		r.rdi = DATA;
+		r.rsi = 0x1000;
+		RUN_SYSCALL(11);
+		found++;
+	}
+	ck_assert_uint_gt(found, 20);
+	ck_assert_int_eq(space_read(s, DATA, &found, sizeof found), sizeof found);
+	END();
+}
+END_TEST
+
+/* The same from the guest threads' page. */
+START_TEST(test_call_from_guest_page)
+{
+	unsigned found = 0;
+
+	START(jump);
+	for (uint64_t at = STUB_GUEST_TEXT - STUB_TEXT; at < STUB_GUEST_TEXT + STUB_GUEST_SIZE - STUB_TEXT; at++) {
+		if (memcmp(stub_blob + at, "\x0f\x05", 2) != 0)
+			continue;
+		for (int i = 0; i < 2; i++) {
+			r = start_regs();
+			r.rip = STUB_TEXT + at;
+			r.rax = i == 0 ? 11 : 157;	/* munmap; PR_SET_SYSCALL_USER_DISPATCH, off */
+			r.rdi = i == 0 ? DATA : 59;
+			r.rsi = i == 0 ? 0x1000 : 0;
+			RUN_SYSCALL(i == 0 ? 11 : 157);
+		}
+		found++;
+	}
+	ck_assert_uint_gt(found, 2);
+	ck_assert_int_eq(space_read(s, DATA, &found, sizeof found), sizeof found);
+	END();
+}
+END_TEST
+
 static void *
 run_until_dead(void *arg)
 {
@@ -1104,6 +1239,13 @@ set_systrap(void)
 }
 
 static void
+set_filters(void)
+{
+	use = "systrap";
+	use_filters = true;
+}
+
+static void
 set_ptrace(void)
 {
 	use = "ptrace";
@@ -1127,6 +1269,8 @@ cases(const char *name, void (*setup)(void))
 	tcase_add_test(tc, test_cas);
 	tcase_add_test(tc, test_memory);
 	tcase_add_test(tc, test_fork);
+	tcase_add_test(tc, test_stock);
+	tcase_add_test(tc, test_child_killed);
 	tcase_add_test(tc, test_threads);
 	tcase_add_test(tc, test_host_vdso);
 	tcase_add_test(tc, test_host_vdso_return);
@@ -1137,6 +1281,8 @@ cases(const char *name, void (*setup)(void))
 	tcase_add_test(tc, test_deaf_guest);
 	tcase_add_test(tc, test_scribble);
 	tcase_add_loop_test(tc, test_jump_into_stub, 0, 6);
+	tcase_add_test(tc, test_jump_into_mapper);
+	tcase_add_test(tc, test_call_from_guest_page);
 	tcase_add_test(tc, test_scribbling_thread);
 	tcase_add_test(tc, test_vsyscall);
 	tcase_add_test(tc, test_stub_killed);
@@ -1156,6 +1302,7 @@ main(int argc, char **argv)
 		host_exit(bench(argc > 2 ? argv[2] : "systrap", 50000));
 	suite = suite_create("platform");
 	suite_add_tcase(suite, cases("systrap", set_systrap));
+	suite_add_tcase(suite, cases("systrap, filters", set_filters));
 	suite_add_tcase(suite, cases("ptrace", set_ptrace));
 	sr = srunner_create(suite);
 	srunner_run_all(sr, CK_ENV);

@@ -56,6 +56,7 @@ void platform_get_stats(struct platform_stats *s) { memset(s, 0, sizeof *s); }
 int space_new(struct space **out) { *out = calloc(1, sizeof **out); return 0; }
 int space_fork(struct space *p, struct space **out) { (void)p; return space_new(out); }
 void space_free(struct space *s) { free(s); }
+void space_stock(void) { }
 int space_exec(struct space *s, struct mapcmd *c, unsigned n) { (void)s; (void)c; (void)n; return 0; }
 int space_host_pid(const struct space *s) { (void)s; return 1; }
 int64_t space_read(struct space *s, uint64_t va, void *b, size_t n) { (void)s; (void)va; (void)b; (void)n; return 0; }
