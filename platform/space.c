@@ -291,11 +291,15 @@ space_new(struct space **out)
 	plat.pending = NULL;
 	if (s == NULL)
 		err = fork_start(z, &s);
+	else
+		stat_inc(ahead_used);
 	if (err == 0)
 		err = fork_finish(z, s);
 	/* One ahead: the zygote makes it while this one is being filled. */
 	if (err == 0 && fork_start(z, &plat.pending) != 0)
 		plat.pending = NULL;
+	else if (err == 0)
+		stat_inc(ahead_made);
 	mutex_unlock(&z->mu);
 	if (s == NULL)
 		return err;
@@ -648,6 +652,7 @@ space_read(struct space *s, uint64_t va, void *buf, size_t len)
 		return 0;
 	if (len == 0)
 		return 0;
+	stat_inc(reads);
 	n = moved(s, host_pread(s->memfd, buf, len, (int64_t)va), len);
 	if (n > 0 && sites_any(&s->sites))
 		sites_hide(&s->sites, va, buf, (size_t)n);
@@ -663,5 +668,8 @@ space_write(struct space *s, uint64_t va, const void *buf, size_t len)
 		return -ESRCH;
 	if (ckd_add(&end, va, len) || end > GUEST_TOP)
 		return 0;
-	return len == 0 ? 0 : moved(s, host_pwrite(s->memfd, buf, len, (int64_t)va), len);
+	if (len == 0)
+		return 0;
+	stat_inc(writes);
+	return moved(s, host_pwrite(s->memfd, buf, len, (int64_t)va), len);
 }

@@ -504,7 +504,7 @@ stop_spin(struct ctx *c)
 	if (!c->together)
 		score(&c->spin_here, paid);
 	if (paid)
-		stat_inc(spins_paid);
+		ctx_inc(c, spins_paid);
 	return paid;
 }
 
@@ -526,7 +526,7 @@ stop_sleep(struct ctx *c, bool hurry)
 	unsigned unanswered = 0;
 	bool watched = false;
 
-	stat_inc(sleeps);
+	ctx_inc(c, sleeps);
 	for (;;) {
 		uint32_t state = ST_RUN;
 		bool kicked;
