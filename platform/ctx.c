@@ -308,6 +308,9 @@ ctx_in(struct ctx *c, uint64_t va, size_t *len)
 
 		if (va - s->va < s->len) {
 			*len = s->len - (va - s->va);
+			/* The stub has seen patches, which the guest is not to. */
+			if (sites_touch(&c->s->sites, va, *len))
+				return NULL;
 			ctx_inc(c, ins);
 			return c->base + s->off + (va - s->va);
 		}

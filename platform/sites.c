@@ -42,6 +42,8 @@ sites_copy(struct sites *to, struct sites *from)
 		memcpy(to->areas, from->areas, AREAS_MAX * sizeof *to->areas);
 		to->cap = from->cap;
 		to->nareas = from->nareas;
+		for (unsigned i = 0; i < ARRAY_LEN(to->pages); i++)
+			atomic_store(&to->pages[i], atomic_load(&from->pages[i]));
 		atomic_store(&to->n, n);
 	}
 	mutex_unlock(&from->mu);
@@ -140,6 +142,25 @@ sites_hide(struct sites *st, uint64_t va, void *buf, size_t len)
 			memcpy((char *)buf + (from - va), s->p.old + (from - s->p.start), to - from);
 	}
 	mutex_unlock(&st->mu);
+}
+
+static void
+pages_mark(struct sites *st, const struct patch *p)
+{
+	for (uint64_t page = p->start / PAGE_SIZE; page <= (p->start + PATCH_JUMP - 1) / PAGE_SIZE; page++)
+		atomic_fetch_or(&st->pages[page % SITE_PAGES / 64], 1ULL << page % 64);
+}
+
+bool
+sites_touch(struct sites *st, uint64_t va, size_t len)
+{
+	if (!sites_any(st) || len == 0)
+		return false;
+	for (uint64_t page = va / PAGE_SIZE; page <= (va + len - 1) / PAGE_SIZE; page++) {
+		if (atomic_load_explicit(&st->pages[page % SITE_PAGES / 64], memory_order_relaxed) >> page % 64 & 1)
+			return true;
+	}
+	return false;
 }
 
 /* ---- areas and slots ----------------------------------------------------- */
@@ -316,6 +337,7 @@ space_site_add(struct space *s, const struct patch *p)
 		return -EIO;
 	/* In the table first: a thread that traps in the middle must find it. */
 	mutex_lock(&st->mu);
+	pages_mark(st, p);
 	err = site_insert(st, &site);
 	mutex_unlock(&st->mu);
 	if (err)
