@@ -8,6 +8,7 @@
 
 #include "platform/space.h"
 
+#define CALL_LEN	2
 #define AREA_HEAD	64u	/* the stub's entry, before the first slot */
 
 void
@@ -108,24 +109,53 @@ sites_inside(struct sites *st, uint64_t rip)
 	return sites_enter(st, rip) != rip;
 }
 
+/* The site whose slot rip is in, or NULL; a slot outlives its patch, so dead ones count. */
+static const struct site *
+find_slot(const struct sites *st, uint64_t rip)
+{
+	bool ours = false;
+
+	for (uint32_t i = 0; i < st->nareas && !ours; i++)
+		ours = st->areas[i].va != 0 && rip - st->areas[i].va < AREA_LEN;
+	for (uint32_t i = 0; ours && i < atomic_load(&st->n); i++) {
+		if (rip - st->v[i].slot < st->v[i].p.slot_len)
+			return &st->v[i];
+	}
+	return NULL;
+}
+
 uint64_t
 sites_leave(struct sites *st, uint64_t rip)
 {
+	const struct site *s;
 	uint64_t to = 0;
-	bool ours = false;
 
 	if (!sites_any(st))
 		return rip;
 	mutex_lock(&st->mu);
-	for (uint32_t i = 0; i < st->nareas && !ours; i++)
-		ours = st->areas[i].va != 0 && rip - st->areas[i].va < AREA_LEN;
-	/* A slot outlives its patch, so dead ones count. */
-	for (uint32_t i = 0; ours && to == 0 && i < atomic_load(&st->n); i++) {
-		if (rip - st->v[i].slot < st->v[i].p.slot_len)
-			to = patch_leave(&st->v[i].p, st->v[i].slot, rip);
-	}
+	s = find_slot(st, rip);
+	if (s != NULL)
+		to = patch_leave(&s->p, s->slot, rip);
 	mutex_unlock(&st->mu);
 	return to != 0 ? to : rip;
+}
+
+enum patch_step
+sites_step(struct sites *st, uint64_t rip, uint64_t *after)
+{
+	enum patch_step step = STEP_SHOW;
+	const struct site *s;
+
+	if (!sites_any(st))
+		return STEP_SHOW;
+	mutex_lock(&st->mu);
+	s = find_slot(st, rip);
+	if (s != NULL) {
+		step = patch_step(&s->p, s->slot, rip);
+		*after = s->p.start + s->p.call + CALL_LEN;
+	}
+	mutex_unlock(&st->mu);
+	return step;
 }
 
 void

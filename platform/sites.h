@@ -58,6 +58,8 @@ uint64_t sites_enter(struct sites *st, uint64_t rip);
 bool sites_inside(struct sites *st, uint64_t rip);
 /* What the guest is to see of a thread stopped at rip: rip itself unless it is in a slot. */
 uint64_t sites_leave(struct sites *st, uint64_t rip);
+/* A single step has ended at rip (patch_step); *after: what follows the call of that site. Outside of slots: STEP_SHOW. */
+enum patch_step sites_step(struct sites *st, uint64_t rip, uint64_t *after);
 /* Puts the guest's own bytes over what was read from [va, va + len). */
 void sites_hide(struct sites *st, uint64_t va, void *buf, size_t len);
 

@@ -610,14 +610,38 @@ regs_load(struct ctx *c, const struct abi_regs *regs)
 	return true;
 }
 
+/* A single step has led into a slot: goes on there if the guest is not to see it, or makes the call. */
+static bool
+is_hidden_step(struct ctx *c, struct abi_regs *regs, struct stop *stop)
+{
+	uint64_t after = 0;
+
+	switch (sites_step(&c->s->sites, c->at, &after)) {
+	case STEP_SHOW:
+		break;
+	case STEP_ON:
+		regs->rip = c->at;
+		return true;
+	case STEP_CALL:
+		memset(stop, 0, sizeof *stop);
+		regs->rip = regs->rcx = after;
+		regs->r11 = regs->eflags;
+		stop_syscall(regs, stop, false);
+		break;
+	}
+	return false;
+}
+
 /* A jump into the middle of a patched call has trapped: it goes on in the slot. */
 static bool
-is_detour(struct ctx *c, struct abi_regs *regs, const struct stop *stop)
+is_detour(struct ctx *c, struct abi_regs *regs, struct stop *stop)
 {
 	uint64_t rip = c->at;
 
 	if (stop->kind != STOP_FAULT || !sites_any(&c->s->sites))
 		return false;
+	if (stop->signo == SIGTRAP && stop->code == TRAP_TRACE)
+		return is_hidden_step(c, regs, stop);
 	if (stop->signo == SIGTRAP)
 		rip--;				/* behind the int3 */
 	else if (stop->signo != SIGILL && (stop->signo != SIGSEGV || stop->addr != 0))
