@@ -109,6 +109,18 @@ sites_inside(struct sites *st, uint64_t rip)
 	return sites_enter(st, rip) != rip;
 }
 
+bool
+sites_were(struct sites *st, uint64_t rip)
+{
+	bool found = false;
+
+	mutex_lock(&st->mu);
+	for (uint32_t i = above(st, rip); i > 0 && !found && rip - st->v[i - 1].p.start < PATCH_SITE; i--)
+		found = !st->v[i - 1].live && patch_enter(&st->v[i - 1].p, st->v[i - 1].slot, rip) != 0;
+	mutex_unlock(&st->mu);
+	return found;
+}
+
 /* The site whose slot rip is in, or NULL; a slot outlives its patch, so dead ones count. */
 static const struct site *
 find_slot(const struct sites *st, uint64_t rip)
@@ -380,6 +392,20 @@ space_site_add(struct space *s, const struct patch *p)
 	return err;
 }
 
+/* A live site that [start, end) has to do with, or NULL; mu held. */
+static struct site *
+find_touched(const struct sites *st, uint64_t start, uint64_t end)
+{
+	for (uint32_t i = 0; i < atomic_load(&st->n); i++) {
+		struct site *it = &st->v[i];
+		bool in_text = it->p.start < end && it->p.start + it->p.len > start;
+
+		if (it->live && (in_text || (it->slot < end && it->slot + it->p.slot_len > start)))
+			return it;
+	}
+	return NULL;
+}
+
 int
 space_sites_drop(struct space *s, uint64_t start, uint64_t end)
 {
@@ -389,25 +415,21 @@ space_sites_drop(struct space *s, uint64_t start, uint64_t end)
 	if (!sites_any(st))
 		return 0;
 	for (;;) {
-		struct site *found = NULL, site;
+		struct site *found, site;
 
 		mutex_lock(&st->mu);
-		for (uint32_t i = 0; i < atomic_load(&st->n) && found == NULL; i++) {
-			struct site *it = &st->v[i];
-			bool in_text = it->p.start < end && it->p.start + it->p.len > start;
-
-			if (it->live && (in_text || (it->slot < end && it->slot + it->p.slot_len > start)))
-				found = it;
-		}
-		if (found != NULL) {
+		found = find_touched(st, start, end);
+		if (found != NULL)
 			site = *found;
-			found->live = false;
-		}
 		mutex_unlock(&st->mu);
 		if (found == NULL)
 			break;
 		if (text_write(s, site.p.start, site.p.old, PATCH_JUMP) != 0)
 			err = -EIO;
+		/* No sooner: a thread that traps in the jump goes on in the slot, or finds its own bytes. */
+		mutex_lock(&st->mu);
+		found->live = false;		/* the caller's lock keeps the table as it is */
+		mutex_unlock(&st->mu);
 	}
 	mutex_lock(&st->mu);
 	for (uint32_t i = 0; i < st->nareas; i++) {

@@ -56,6 +56,8 @@ int sites_copy(struct sites *to, struct sites *from) MUST_CHECK;
 uint64_t sites_enter(struct sites *st, uint64_t rip);
 /* Is rip, where a thread has trapped, the middle of a site? */
 bool sites_inside(struct sites *st, uint64_t rip);
+/* Was it once, and no site is there any more?  The trap may be of those days. */
+bool sites_were(struct sites *st, uint64_t rip);
 /* What the guest is to see of a thread stopped at rip: rip itself unless it is in a slot. */
 uint64_t sites_leave(struct sites *st, uint64_t rip);
 /* A single step has ended at rip (patch_step); *after: what follows the call of that site. Outside of slots: STEP_SHOW. */

@@ -71,6 +71,7 @@ struct ctx {
 	bool		patched;	/* [t] stopped at a patched call: registers in the header, not in a frame */
 	uint64_t	uc;		/* [t] otherwise: checked offset of the frame's ucontext */
 	uint64_t	at;		/* [t] where its last fault was in truth */
+	uint64_t	retried;	/* [t] where a fault was not believed, as the last thing that happened */
 	uint64_t	next, back;	/* [t] what follows that call in the text, and in its slot */
 	uint32_t	lost;		/* [t] of the space's sites, then */
 	_Atomic uint32_t kick;		/* a kick not yet reported */

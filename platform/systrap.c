@@ -638,6 +638,8 @@ is_detour(struct ctx *c, struct abi_regs *regs, struct stop *stop)
 {
 	uint64_t rip = c->at;
 
+	if (stop->kind != STOP_FAULT)
+		c->retried = 0;
 	if (stop->kind != STOP_FAULT || !sites_any(&c->s->sites))
 		return false;
 	if (stop->signo == SIGTRAP && stop->code == TRAP_TRACE)
@@ -646,8 +648,12 @@ is_detour(struct ctx *c, struct abi_regs *regs, struct stop *stop)
 		rip--;				/* behind the int3 */
 	else if (stop->signo != SIGILL && (stop->signo != SIGSEGV || stop->addr != 0))
 		return false;
-	if (!sites_inside(&c->s->sites, rip))
-		return false;
+	if (!sites_inside(&c->s->sites, rip)) {
+		/* Trapped in a patch that was gone before we looked?  The guest's own bytes have one try. */
+		if (c->retried == rip || !sites_were(&c->s->sites, rip))
+			return false;
+		c->retried = rip;
+	}
 	regs->rip = rip;
 	return true;
 }
