@@ -38,6 +38,26 @@ KMEM_CACHE(ctx);
 const char *platform_name = "none";
 bool platform_patches;
 
+/* ---- counters -------------------------------------------------------------- */
+
+static void
+stats_add(struct ctx_stats *to, const struct ctx_stats *from)
+{
+#define STAT(name, text)	to->name += atomic_load_explicit(&from->name, memory_order_relaxed);
+	PLATFORM_CTX_STATS(STAT)
+#undef STAT
+}
+
+/* What c has counted goes to the sandbox's sums. */
+static void
+stats_end_locked(struct ctx *c)
+{
+	mutex_assert_held(&plat.mu);
+	stats_add(&plat.ended, &c->stats);
+	memset(&c->stats, 0, sizeof c->stats);
+	atomic_fetch_add_explicit(&plat.stats.answered, atomic_exchange(&c->sh->answered, 0), memory_order_relaxed);
+}
+
 /* ---- threads ------------------------------------------------------------- */
 
 /*
@@ -257,6 +277,7 @@ ctx_free(struct ctx *c)
 	mutex_lock(&s->mu);
 	mutex_lock(&plat.mu);
 	list_remove(&c->node);
+	stats_end_locked(c);
 	mutex_unlock(&plat.mu);
 	if (!atomic_load(&s->dead) && plat.ops->may_park && s->nparked < PARKED_MAX) {
 		s->nparked++;
@@ -291,15 +312,15 @@ ctx_run(struct ctx *c, struct abi_regs *regs, struct stop *stop)
 	plat.ops->run(c, regs, stop);
 	switch (stop->kind) {
 	case STOP_SYSCALL:
-		stat_inc(syscalls);
+		ctx_inc(c, syscalls);
 		if (stop->trapped)
-			stat_inc(trapped);
+			ctx_inc(c, trapped);
 		break;
 	case STOP_FAULT:
-		stat_inc(faults);
+		ctx_inc(c, faults);
 		break;
 	case STOP_KICK:
-		stat_inc(kicks);
+		ctx_inc(c, kicks);
 		break;
 	case STOP_DEAD:
 		break;
@@ -333,11 +354,7 @@ ctx_answer(struct ctx *c, enum ctx_answer which, uint32_t value)
 void
 ctx_forget(struct ctx *c)
 {
-	uint64_t n = atomic_exchange(&c->sh->answered, 0);
-
 	atomic_store(&c->sh->known, 0);
-	/* The guest's word, for reports alone. */
-	atomic_fetch_add_explicit(&plat.stats.answered, n, memory_order_relaxed);
 }
 
 /* ---- data in transit ------------------------------------------------------- */
@@ -350,6 +367,10 @@ ctx_in(struct ctx *c, uint64_t va, size_t *len)
 
 		if (va - s->va < s->len) {
 			*len = s->len - (va - s->va);
+			/* The stub has seen patches, which the guest is not to. */
+			if (sites_touch(&c->s->sites, va, *len))
+				return NULL;
+			ctx_inc(c, ins);
 			return c->base + s->off + (va - s->va);
 		}
 	}
@@ -371,6 +392,7 @@ ctx_out(struct ctx *c, uint64_t va, const void *src, size_t len)
 		c->out[c->nout++] = (struct ctx_seg){ .va = va, .off = c->out_at, .len = (uint32_t)len };
 	memcpy(c->base + c->out_at, src, len);
 	c->out_at += (uint32_t)len;
+	ctx_inc(c, outs);
 	return true;
 }
 
@@ -560,19 +582,30 @@ platform_shutdown(void)
 	mutex_unlock(&plat.mu);
 }
 
+/* ---- counters -------------------------------------------------------------- */
+
 void
 platform_get_stats(struct platform_stats *out)
 {
-	out->syscalls = atomic_load(&plat.stats.syscalls);
-	out->trapped = atomic_load(&plat.stats.trapped);
-	out->answered = atomic_load(&plat.stats.answered);
-	out->sites = atomic_load(&plat.stats.sites);
-	out->faults = atomic_load(&plat.stats.faults);
-	out->kicks = atomic_load(&plat.stats.kicks);
-	out->spins_paid = atomic_load(&plat.stats.spins_paid);
-	out->sleeps = atomic_load(&plat.stats.sleeps);
-	out->map_batches = atomic_load(&plat.stats.map_batches);
-	out->map_cmds = atomic_load(&plat.stats.map_cmds);
-	out->spaces_made = atomic_load(&plat.stats.spaces_made);
-	out->forks = atomic_load(&plat.stats.forks);
+	struct ctx_stats sum = { 0 };
+	uint64_t answered = 0;
+	struct space *s;
+	struct ctx *c;
+
+	mutex_lock(&plat.mu);
+	stats_add(&sum, &plat.ended);
+	list_for_each(s, &plat.live, node) {
+		list_for_each(c, &s->ctxs, node) {
+			stats_add(&sum, &c->stats);
+			answered += atomic_load_explicit(&c->sh->answered, memory_order_relaxed);
+		}
+	}
+#define STAT(name, text)	out->name = sum.name;
+	PLATFORM_CTX_STATS(STAT)
+#undef STAT
+#define STAT(name, text)	out->name = atomic_load_explicit(&plat.stats.name, memory_order_relaxed);
+	PLATFORM_STATS(STAT)
+#undef STAT
+	mutex_unlock(&plat.mu);
+	out->answered += answered;
 }

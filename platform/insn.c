@@ -41,7 +41,7 @@ static const char one_byte[] =
 	/* 6 */ "...m....zZbMnnnn"
 	/* 7 */ "cccccccccccccccc"
 	/* 8 */ "MZ.Mmmmmmmmmmmm0"
-	/* 9 */ "nnnnnnnnnn.nnnnn"
+	/* 9 */ "nnnnnnnnnn.nn.nn"	/* popf may start a single step: not in a place of ours */
 	/* a */ "oooonnnnbznnnnnn"
 	/* b */ "bbbbbbbbvvvvvvvv"
 	/* c */ "MMwn..12en..n..."

@@ -395,3 +395,18 @@ patch_leave(const struct patch *p, uint64_t slot, uint64_t rip)
 	}
 	return off == (uint64_t)(p->slot_len - LAST_LEN) ? p->start + p->len : 0;
 }
+
+enum patch_step
+patch_step(const struct patch *p, uint64_t slot, uint64_t rip)
+{
+	uint64_t off = rip - slot, call = 0;
+
+	for (unsigned k = 0; k < p->ninsns; k++) {
+		if (is_call(p, k))
+			call = p->slot_at[k];
+	}
+	/* The jump has led to the slot's start, or the lea to the way to the stub. */
+	if (off == call + LEA_LEN || (off == 0 && call == 0))
+		return STEP_CALL;
+	return off == 0 ? STEP_ON : STEP_SHOW;
+}

@@ -69,4 +69,11 @@ uint64_t patch_enter(const struct patch *p, uint64_t slot, uint64_t rip);
  */
 uint64_t patch_leave(const struct patch *p, uint64_t slot, uint64_t rip);
 
+/*
+ * A thread that single-steps has come to rip, a place in the slot.  SHOW: an instruction of the guest's is done, and it
+ * is to see a step; ON: only one of ours is, it steps on; CALL: it is about to make the call, which shows no step.
+ */
+enum patch_step { STEP_SHOW, STEP_ON, STEP_CALL };
+enum patch_step patch_step(const struct patch *p, uint64_t slot, uint64_t rip);
+
 #endif

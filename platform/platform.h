@@ -221,8 +221,36 @@ void ctx_guest_gs(struct ctx *c);
 int ctx_cas32(struct ctx *c, uint64_t va, uint32_t old, uint32_t new, uint32_t *seen) MUST_CHECK;
 
 /* ---- counters (debug, bench) --------------------------------------------- */
+/*
+ * STAT(name, what it counts).  The first lot is counted for each thread by whoever runs it, and summed when asked
+ * for; "answered" is the stubs' own count, which a guest can make say anything.
+ */
+#define PLATFORM_CTX_STATS(STAT) \
+	STAT(syscalls, "calls that came to the kernel") \
+	STAT(trapped, "of these, calls that trapped") \
+	STAT(ins, "arguments copied in by stubs") \
+	STAT(outs, "results copied out by stubs") \
+	STAT(faults, "faults") \
+	STAT(kicks, "kicks") \
+	STAT(spins_paid, "stops awaited awake") \
+	STAT(sleeps, "stops awaited asleep")
+#define PLATFORM_STATS(STAT) \
+	STAT(answered, "calls answered by stubs, as the guest has it") \
+	STAT(sites, "call sites patched") \
+	STAT(reads, "reads of guest memory through the host") \
+	STAT(writes, "writes of guest memory through the host") \
+	STAT(map_batches, "batches of mapping commands") \
+	STAT(map_cmds, "mapping commands") \
+	STAT(spaces_made, "stubs made") \
+	STAT(forks, "of these, by fork of a guest's") \
+	STAT(ahead_made, "of these, ahead") \
+	STAT(ahead_used, "stubs made ahead and used")
+
 struct platform_stats {
-	uint64_t syscalls, trapped, answered, sites, faults, kicks, spins_paid, sleeps, map_batches, map_cmds, spaces_made, forks;
+#define STAT(name, text)	uint64_t name;
+	PLATFORM_CTX_STATS(STAT)
+	PLATFORM_STATS(STAT)
+#undef STAT
 };
 void platform_get_stats(struct platform_stats *out);
 

@@ -8,6 +8,7 @@
 
 #include "platform/space.h"
 
+#define CALL_LEN	2
 #define AREA_HEAD	64u	/* the stub's entry, before the first slot */
 
 void
@@ -42,6 +43,8 @@ sites_copy(struct sites *to, struct sites *from)
 		memcpy(to->areas, from->areas, AREAS_MAX * sizeof *to->areas);
 		to->cap = from->cap;
 		to->nareas = from->nareas;
+		for (unsigned i = 0; i < ARRAY_LEN(to->pages); i++)
+			atomic_store(&to->pages[i], atomic_load(&from->pages[i]));
 		atomic_store(&to->n, n);
 	}
 	mutex_unlock(&from->mu);
@@ -106,24 +109,65 @@ sites_inside(struct sites *st, uint64_t rip)
 	return sites_enter(st, rip) != rip;
 }
 
+bool
+sites_were(struct sites *st, uint64_t rip)
+{
+	bool found = false;
+
+	mutex_lock(&st->mu);
+	for (uint32_t i = above(st, rip); i > 0 && !found && rip - st->v[i - 1].p.start < PATCH_SITE; i--)
+		found = !st->v[i - 1].live && patch_enter(&st->v[i - 1].p, st->v[i - 1].slot, rip) != 0;
+	mutex_unlock(&st->mu);
+	return found;
+}
+
+/* The site whose slot rip is in, or NULL; a slot outlives its patch, so dead ones count. */
+static const struct site *
+find_slot(const struct sites *st, uint64_t rip)
+{
+	bool ours = false;
+
+	for (uint32_t i = 0; i < st->nareas && !ours; i++)
+		ours = st->areas[i].va != 0 && rip - st->areas[i].va < AREA_LEN;
+	for (uint32_t i = 0; ours && i < atomic_load(&st->n); i++) {
+		if (rip - st->v[i].slot < st->v[i].p.slot_len)
+			return &st->v[i];
+	}
+	return NULL;
+}
+
 uint64_t
 sites_leave(struct sites *st, uint64_t rip)
 {
+	const struct site *s;
 	uint64_t to = 0;
-	bool ours = false;
 
 	if (!sites_any(st))
 		return rip;
 	mutex_lock(&st->mu);
-	for (uint32_t i = 0; i < st->nareas && !ours; i++)
-		ours = st->areas[i].va != 0 && rip - st->areas[i].va < AREA_LEN;
-	/* A slot outlives its patch, so dead ones count. */
-	for (uint32_t i = 0; ours && to == 0 && i < atomic_load(&st->n); i++) {
-		if (rip - st->v[i].slot < st->v[i].p.slot_len)
-			to = patch_leave(&st->v[i].p, st->v[i].slot, rip);
-	}
+	s = find_slot(st, rip);
+	if (s != NULL)
+		to = patch_leave(&s->p, s->slot, rip);
 	mutex_unlock(&st->mu);
 	return to != 0 ? to : rip;
+}
+
+enum patch_step
+sites_step(struct sites *st, uint64_t rip, uint64_t *after)
+{
+	enum patch_step step = STEP_SHOW;
+	const struct site *s;
+
+	if (!sites_any(st))
+		return STEP_SHOW;
+	mutex_lock(&st->mu);
+	s = find_slot(st, rip);
+	if (s != NULL) {
+		step = patch_step(&s->p, s->slot, rip);
+		*after = s->p.start + s->p.call + CALL_LEN;
+	}
+	mutex_unlock(&st->mu);
+	return step;
 }
 
 void
@@ -140,6 +184,25 @@ sites_hide(struct sites *st, uint64_t va, void *buf, size_t len)
 			memcpy((char *)buf + (from - va), s->p.old + (from - s->p.start), to - from);
 	}
 	mutex_unlock(&st->mu);
+}
+
+static void
+pages_mark(struct sites *st, const struct patch *p)
+{
+	for (uint64_t page = p->start / PAGE_SIZE; page <= (p->start + PATCH_JUMP - 1) / PAGE_SIZE; page++)
+		atomic_fetch_or(&st->pages[page % SITE_PAGES / 64], 1ULL << page % 64);
+}
+
+bool
+sites_touch(struct sites *st, uint64_t va, size_t len)
+{
+	if (!sites_any(st) || len == 0)
+		return false;
+	for (uint64_t page = va / PAGE_SIZE; page <= (va + len - 1) / PAGE_SIZE; page++) {
+		if (atomic_load_explicit(&st->pages[page % SITE_PAGES / 64], memory_order_relaxed) >> page % 64 & 1)
+			return true;
+	}
+	return false;
 }
 
 /* ---- areas and slots ----------------------------------------------------- */
@@ -316,6 +379,7 @@ space_site_add(struct space *s, const struct patch *p)
 		return -EIO;
 	/* In the table first: a thread that traps in the middle must find it. */
 	mutex_lock(&st->mu);
+	pages_mark(st, p);
 	err = site_insert(st, &site);
 	mutex_unlock(&st->mu);
 	if (err)
@@ -328,6 +392,20 @@ space_site_add(struct space *s, const struct patch *p)
 	return err;
 }
 
+/* A live site that [start, end) has to do with, or NULL; mu held. */
+static struct site *
+find_touched(const struct sites *st, uint64_t start, uint64_t end)
+{
+	for (uint32_t i = 0; i < atomic_load(&st->n); i++) {
+		struct site *it = &st->v[i];
+		bool in_text = it->p.start < end && it->p.start + it->p.len > start;
+
+		if (it->live && (in_text || (it->slot < end && it->slot + it->p.slot_len > start)))
+			return it;
+	}
+	return NULL;
+}
+
 int
 space_sites_drop(struct space *s, uint64_t start, uint64_t end)
 {
@@ -337,25 +415,21 @@ space_sites_drop(struct space *s, uint64_t start, uint64_t end)
 	if (!sites_any(st))
 		return 0;
 	for (;;) {
-		struct site *found = NULL, site;
+		struct site *found, site;
 
 		mutex_lock(&st->mu);
-		for (uint32_t i = 0; i < atomic_load(&st->n) && found == NULL; i++) {
-			struct site *it = &st->v[i];
-			bool in_text = it->p.start < end && it->p.start + it->p.len > start;
-
-			if (it->live && (in_text || (it->slot < end && it->slot + it->p.slot_len > start)))
-				found = it;
-		}
-		if (found != NULL) {
+		found = find_touched(st, start, end);
+		if (found != NULL)
 			site = *found;
-			found->live = false;
-		}
 		mutex_unlock(&st->mu);
 		if (found == NULL)
 			break;
 		if (text_write(s, site.p.start, site.p.old, PATCH_JUMP) != 0)
 			err = -EIO;
+		/* No sooner: a thread that traps in the jump goes on in the slot, or finds its own bytes. */
+		mutex_lock(&st->mu);
+		found->live = false;		/* the caller's lock keeps the table as it is */
+		mutex_unlock(&st->mu);
 	}
 	mutex_lock(&st->mu);
 	for (uint32_t i = 0; i < st->nareas; i++) {

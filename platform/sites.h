@@ -20,6 +20,7 @@
 
 #define SITES_MAX	4096u
 #define AREAS_MAX	16u
+#define SITE_PAGES	4096u	/* bits of `pages` */
 #define SLOT_UNIT	32u	/* slots lie at multiples of this in their area */
 
 struct space;
@@ -40,6 +41,7 @@ struct sites {
 	_Atomic uint32_t n;		/* [m] in v, ordered by p.start */
 	uint32_t	cap;		/* [m] */
 	struct site	*v;		/* [m] */
+	_Atomic uint64_t pages[SITE_PAGES / 64]; /* by page number: has it ever had a site? Others' pages may share a bit */
 	_Atomic uint32_t lost;		/* areas given up so far */
 	uint32_t	nareas;		/* [m] */
 	struct area	*areas;		/* [m] AREAS_MAX of them, or NULL */
@@ -54,10 +56,17 @@ int sites_copy(struct sites *to, struct sites *from) MUST_CHECK;
 uint64_t sites_enter(struct sites *st, uint64_t rip);
 /* Is rip, where a thread has trapped, the middle of a site? */
 bool sites_inside(struct sites *st, uint64_t rip);
+/* Was it once, and no site is there any more?  The trap may be of those days. */
+bool sites_were(struct sites *st, uint64_t rip);
 /* What the guest is to see of a thread stopped at rip: rip itself unless it is in a slot. */
 uint64_t sites_leave(struct sites *st, uint64_t rip);
+/* A single step has ended at rip (patch_step); *after: what follows the call of that site. Outside of slots: STEP_SHOW. */
+enum patch_step sites_step(struct sites *st, uint64_t rip, uint64_t *after);
 /* Puts the guest's own bytes over what was read from [va, va + len). */
 void sites_hide(struct sites *st, uint64_t va, void *buf, size_t len);
+
+/* May a part of [va, va + len), as the guest itself reads it, not be what it believes?  No lock. */
+bool sites_touch(struct sites *st, uint64_t va, size_t len);
 
 static inline bool
 sites_any(struct sites *st)

@@ -322,6 +322,7 @@ stock_take(struct space *z, struct space **out)
 
 	if (plat.nstock > 0) {
 		*out = plat.stock[--plat.nstock];
+		stat_inc(ahead_used);
 		return 0;
 	}
 	s = steal(&plat.pending);
@@ -369,8 +370,10 @@ space_stock(void)
 		return;
 	if (plat.pending != NULL && plat.nstock < STOCK_MAX && atomic_load(&z->res->seq) == z->seq) {
 		s = steal(&plat.pending);
-		if (fork_finish(z, s) == 0)
+		if (fork_finish(z, s) == 0) {
 			plat.stock[plat.nstock++] = steal(&s);
+			stat_inc(ahead_made);
+		}
 	}
 	if (s == NULL && plat.pending == NULL && plat.nstock < STOCK_MAX && fork_start(z, &plat.pending) != 0)
 		plat.pending = NULL;
@@ -758,6 +761,7 @@ space_read(struct space *s, uint64_t va, void *buf, size_t len)
 		return 0;
 	if (len == 0)
 		return 0;
+	stat_inc(reads);
 	n = moved(s, host_pread(s->memfd, buf, len, (int64_t)va), len);
 	if (n > 0 && sites_any(&s->sites))
 		sites_hide(&s->sites, va, buf, (size_t)n);
@@ -773,5 +777,8 @@ space_write(struct space *s, uint64_t va, const void *buf, size_t len)
 		return -ESRCH;
 	if (ckd_add(&end, va, len) || end > GUEST_TOP)
 		return 0;
-	return len == 0 ? 0 : moved(s, host_pwrite(s->memfd, buf, len, (int64_t)va), len);
+	if (len == 0)
+		return 0;
+	stat_inc(writes);
+	return moved(s, host_pwrite(s->memfd, buf, len, (int64_t)va), len);
 }

@@ -52,6 +52,12 @@ struct space {
 	struct sites	sites;
 };
 
+struct ctx_stats {
+#define STAT(name, text)	_Atomic uint64_t name;
+	PLATFORM_CTX_STATS(STAT)
+#undef STAT
+};
+
 struct ctx_seg {
 	uint64_t	va;
 	uint32_t	off, len;
@@ -72,6 +78,7 @@ struct ctx {
 	bool		patched;	/* [t] stopped at a patched call: registers in the header, not in a frame */
 	uint64_t	uc;		/* [t] otherwise: checked offset of the frame's ucontext */
 	uint64_t	at;		/* [t] where its last fault was in truth */
+	uint64_t	retried;	/* [t] where a fault was not believed, as the last thing that happened */
 	uint64_t	next, back;	/* [t] what follows that call in the text, and in its slot */
 	uint32_t	lost;		/* [t] of the space's sites, then */
 	_Atomic uint32_t kick;		/* a kick not yet reported */
@@ -83,6 +90,7 @@ struct ctx {
 	bool		told_to_spin;	/* [t] the stub, at its last start */
 	uint64_t	fs_base, gs_base; /* [t] what the thread was told last; without FSGSBASE only we can change them */
 	struct list	node;		/* ctxs, parked or leaving */
+	struct ctx_stats stats;		/* [t] others may read */
 	/* ptrace only */
 	bool		attached;	/* [t] */
 };
@@ -126,12 +134,19 @@ struct platform {
 	bool		stale_donation;	/* [mu] a descriptor that nobody received is on the socket */
 	_Atomic int	nrun;		/* guest threads handed to their stubs */
 	struct {
-		_Atomic uint64_t syscalls, trapped, answered, sites, faults, kicks, spins_paid, sleeps, map_batches, map_cmds, spaces_made, forks;
+#define STAT(name, text)	_Atomic uint64_t name;
+		PLATFORM_STATS(STAT)
+#undef STAT
 	} stats;
+	struct ctx_stats ended;		/* [mu] sums of contexts without owner */
 };
 extern struct platform plat;
 
+/* Each of these comes with a call to the host, beside which a locked instruction is nothing. */
 #define stat_inc(f)	atomic_fetch_add_explicit(&plat.stats.f, 1, memory_order_relaxed)
+/* The owner's thread alone counts here. */
+#define ctx_inc(c, f)	atomic_store_explicit(&(c)->stats.f, \
+	atomic_load_explicit(&(c)->stats.f, memory_order_relaxed) + 1, memory_order_relaxed)
 
 static inline void
 cpu_relax(void)

@@ -505,7 +505,7 @@ stop_spin(struct ctx *c)
 	if (!c->together)
 		score(&c->spin_here, paid);
 	if (paid)
-		stat_inc(spins_paid);
+		ctx_inc(c, spins_paid);
 	return paid;
 }
 
@@ -527,7 +527,7 @@ stop_sleep(struct ctx *c, bool hurry)
 	unsigned unanswered = 0;
 	bool watched = false;
 
-	stat_inc(sleeps);
+	ctx_inc(c, sleeps);
 	for (;;) {
 		uint32_t state = ST_RUN;
 		bool kicked;
@@ -611,20 +611,50 @@ regs_load(struct ctx *c, const struct abi_regs *regs)
 	return true;
 }
 
+/* A single step has led into a slot: goes on there if the guest is not to see it, or makes the call. */
+static bool
+is_hidden_step(struct ctx *c, struct abi_regs *regs, struct stop *stop)
+{
+	uint64_t after = 0;
+
+	switch (sites_step(&c->s->sites, c->at, &after)) {
+	case STEP_SHOW:
+		break;
+	case STEP_ON:
+		regs->rip = c->at;
+		return true;
+	case STEP_CALL:
+		memset(stop, 0, sizeof *stop);
+		regs->rip = regs->rcx = after;
+		regs->r11 = regs->eflags;
+		stop_syscall(regs, stop, false);
+		break;
+	}
+	return false;
+}
+
 /* A jump into the middle of a patched call has trapped: it goes on in the slot. */
 static bool
-is_detour(struct ctx *c, struct abi_regs *regs, const struct stop *stop)
+is_detour(struct ctx *c, struct abi_regs *regs, struct stop *stop)
 {
 	uint64_t rip = c->at;
 
+	if (stop->kind != STOP_FAULT)
+		c->retried = 0;
 	if (stop->kind != STOP_FAULT || !sites_any(&c->s->sites))
 		return false;
+	if (stop->signo == SIGTRAP && stop->code == TRAP_TRACE)
+		return is_hidden_step(c, regs, stop);
 	if (stop->signo == SIGTRAP)
 		rip--;				/* behind the int3 */
 	else if (stop->signo != SIGILL && (stop->signo != SIGSEGV || stop->addr != 0))
 		return false;
-	if (!sites_inside(&c->s->sites, rip))
-		return false;
+	if (!sites_inside(&c->s->sites, rip)) {
+		/* Trapped in a patch that was gone before we looked?  The guest's own bytes have one try. */
+		if (c->retried == rip || !sites_were(&c->s->sites, rip))
+			return false;
+		c->retried = rip;
+	}
 	regs->rip = rip;
 	return true;
 }

@@ -817,6 +817,7 @@ guest_debug(struct strbuf *sb)
 	sb_printf(sb, "status %s, platform %s, %u tasks, %llu forks\n", guest_status(), platform_name,
 	    kernel.ntasks, (unsigned long long)atomic_load(&kernel.forks));
 	process_each(debug_process, sb);
+	counters_print(sb);
 	sb_puts(sb, "objects\n");
 	kmem_each(debug_cache, sb);
 }

@@ -163,6 +163,7 @@ struct region *mm_find_locked(struct mm *mm, uint64_t addr);
  * Any lock ranked below mm may not be held.
  */
 void mm_call_trapped(struct mm *mm, uint64_t next, uint32_t nr);
+void patches_print(struct strbuf *sb);	/* the calls that could not be patched, and why */
 extern unsigned mm_patch_after;		/* [I] after boot: so many traps at one place; 0: never */
 /* /proc/PID/maps and smaps text. */
 void mm_print_maps(struct mm *mm, struct strbuf *sb, bool smaps);

@@ -13,6 +13,9 @@
 
 #include <sys/mman.h>
 
+#include <string.h>
+
+#include "base/strbuf.h"
 #include "platform/patch.h"
 
 #define CALL_LEN	2
@@ -20,6 +23,72 @@
 #define REACH		0x7ff00000ULL	/* of a jump, less what an area and a site may take */
 
 unsigned mm_patch_after;
+
+/* ---- what is refused, for those who wonder why a program traps ------------------- */
+
+#define REFUSALS	48
+#define CODE_BEFORE	16
+#define CODE_LEN	32	/* of the text around a call: tells one site from others wherever it is mapped */
+
+static struct {
+	struct mutex	mu;
+	uint64_t	count;		/* [m] places refused */
+	unsigned	n;		/* [m] */
+	struct refusal {
+		uint8_t		code[CODE_LEN];
+		uint32_t	nr;
+		int		err;
+		uint64_t	times;
+	} list[REFUSALS];		/* [m] */
+} refused = { .mu = MUTEX_INIT(RANK_log) };
+
+static void
+refusal_note(struct mm *mm, uint64_t call, uint32_t nr, int err)
+{
+	struct refusal new = { .nr = nr, .err = err, .times = 1 };
+	unsigned i = 0;
+
+	if (space_read(mm->space, call - CODE_BEFORE, new.code, CODE_LEN) != CODE_LEN)
+		memset(new.code, 0, sizeof new.code);
+	mutex_lock(&refused.mu);
+	refused.count++;
+	while (i < refused.n && (memcmp(refused.list[i].code, new.code, CODE_LEN) != 0 || refused.list[i].nr != nr))
+		i++;
+	if (i < refused.n)
+		refused.list[i].times++;
+	else if (i < REFUSALS)
+		refused.list[refused.n++] = new;
+	mutex_unlock(&refused.mu);
+}
+
+static const char *
+refusal_text(int err)
+{
+	switch (err) {
+	case -EOPNOTSUPP: return "its neighbours cannot be moved, or not private text";
+	case -EBUSY: return "a neighbour is patched";
+	case -ENOSPC: case -ENOMEM: return "no room";
+	default: return "the stub failed";
+	}
+}
+
+void
+patches_print(struct strbuf *sb)
+{
+	mutex_lock(&refused.mu);
+	sb_printf(sb, "  call sites refused: %llu\n", (unsigned long long)refused.count);
+	for (unsigned i = 0; i < refused.n; i++) {
+		const struct refusal *r = &refused.list[i];
+
+		sb_printf(sb, "    %llu times call %u, %s:", (unsigned long long)r->times, r->nr, refusal_text(r->err));
+		for (unsigned k = 0; k < CODE_LEN; k++)
+			sb_printf(sb, "%s%02x", k == CODE_BEFORE ? " | " : " ", r->code[k]);
+		sb_putc(sb, '\n');
+	}
+	mutex_unlock(&refused.mu);
+}
+
+/* ---- patching ---------------------------------------------------------------------- */
 
 static int
 area_make(struct mm *mm, uint64_t call)
@@ -98,6 +167,8 @@ mm_call_trapped(struct mm *mm, uint64_t next, uint32_t nr)
 		mutex_lock(&mm->mu);
 		err = call_patch_locked(mm, call, nr);
 		mutex_unlock(&mm->mu);
+		if (err)
+			refusal_note(mm, call, nr, err);
 		n = err ? REFUSED : 0;
 	}
 	atomic_store_explicit(heat, call << 8 | n, memory_order_relaxed);

@@ -17,6 +17,7 @@
 
 #define TEXTS		512
 #define TEXT_SIZE	120
+#define COUNTERS_SIZE	16384
 
 static struct {
 	struct mutex	mu;
@@ -88,6 +89,20 @@ write_all(int fd, const char *s, size_t len)
 	}
 }
 
+/* All of it in one write: there are no lines of a guest's among them. */
+static void
+print_counters(int fd)
+{
+	char *text = mem_alloc(COUNTERS_SIZE);
+	struct strbuf sb = STRBUF(text, COUNTERS_SIZE);
+
+	if (text == NULL)
+		return;
+	counters_print(&sb);
+	write_all(fd, text, sb.len);
+	mem_free(text);
+}
+
 void
 report_print(void)
 {
@@ -115,6 +130,7 @@ report_print(void)
 		write_all(fd, line, sb.len);
 	}
 	mutex_unlock(&missing.mu);
+	print_counters(fd);
 }
 
 /* Runs in the command line's process too: plain formatting, one write a line. */

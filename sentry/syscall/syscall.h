@@ -16,6 +16,7 @@
 #include "abi/gaddr.h"
 #include "base/base.h"
 
+struct strbuf;
 struct task;
 
 /* A raw register as the type of a kind: gaddr_t, or an integer cut to its width. */
@@ -70,6 +71,7 @@ void syscalls_print(int fd, bool json);		/* `village syscalls` */
  */
 void report_missing(struct task *t, const char *fmt, ...) PRINTF(2, 3);
 void report_print(void);			/* at the end of the run */
+void counters_print(struct strbuf *sb);		/* how guests come to the kernel (counters.c) */
 
 /* Which calls are printed: names and families, separated by commas (strace_filter.c). At boot; -EINVAL. */
 int strace_filter_set(const char *text) MUST_CHECK;

@@ -56,5 +56,6 @@ err_has 'execve\(' "--strace shows execve"
 err_has 'write\(1(<[^>]*>)?, "traced' "--strace shows write"
 inside --report -- /bin/true
 is_status 0 "--report"
+err_has "calls that came to the kernel: [1-9]" "--report counts calls"
 inside -- /bin/mount
 out_has ' on / ' "a root is mounted"
