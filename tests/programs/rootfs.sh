@@ -35,7 +35,8 @@ if [ ! -e "$root/.complete" ]; then
 	exec 9>"$cache/.lock"
 	flock 9
 	if [ ! -e "$root/.complete" ]; then
-		rm -rf "$root"
+		# An earlier attempt may have been cut short.
+		rm -rf "$root" "$root.new"
 		say "making $root (once; takes a few minutes)"
 		if ! debootstrap --variant="$variant" --include="$list" "$suite" "$root.new" "$mirror" \
 		    >"$root.log" 2>&1; then
