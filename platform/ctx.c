@@ -58,6 +58,32 @@ stats_end_locked(struct ctx *c)
 	atomic_fetch_add_explicit(&plat.stats.answered, atomic_exchange(&c->sh->answered, 0), memory_order_relaxed);
 }
 
+void
+platform_get_stats(struct platform_stats *out)
+{
+	struct ctx_stats sum = { 0 };
+	uint64_t answered = 0;
+	struct space *s;
+	struct ctx *c;
+
+	mutex_lock(&plat.mu);
+	stats_add(&sum, &plat.ended);
+	list_for_each(s, &plat.live, node) {
+		list_for_each(c, &s->ctxs, node) {
+			stats_add(&sum, &c->stats);
+			answered += atomic_load_explicit(&c->sh->answered, memory_order_relaxed);
+		}
+	}
+#define STAT(name, text)	out->name = sum.name;
+	PLATFORM_CTX_STATS(STAT)
+#undef STAT
+#define STAT(name, text)	out->name = atomic_load_explicit(&plat.stats.name, memory_order_relaxed);
+	PLATFORM_STATS(STAT)
+#undef STAT
+	mutex_unlock(&plat.mu);
+	out->answered += answered;
+}
+
 /* ---- threads ------------------------------------------------------------- */
 
 /*
@@ -250,7 +276,7 @@ ctx_new(struct space *s, struct ctx **out)
 	if (err)
 		return err;
 	atomic_store(&c->kick, 0);
-	ctx_forget(c);
+	atomic_store(&c->sh->known, 0);
 	c->guest_gs = false;
 	c->spin_here = c->spin_there = 1;
 	/* Most guests are gone before it would pay. */
@@ -349,12 +375,6 @@ ctx_answer(struct ctx *c, enum ctx_answer which, uint32_t value)
 {
 	atomic_store_explicit(&c->sh->answers[which], value, memory_order_relaxed);
 	atomic_fetch_or_explicit(&c->sh->known, 1u << which, memory_order_release);
-}
-
-void
-ctx_forget(struct ctx *c)
-{
-	atomic_store(&c->sh->known, 0);
 }
 
 /* ---- data in transit ------------------------------------------------------- */
@@ -580,32 +600,4 @@ platform_shutdown(void)
 	list_for_each(s, &plat.live, node)
 		space_kill(s);
 	mutex_unlock(&plat.mu);
-}
-
-/* ---- counters -------------------------------------------------------------- */
-
-void
-platform_get_stats(struct platform_stats *out)
-{
-	struct ctx_stats sum = { 0 };
-	uint64_t answered = 0;
-	struct space *s;
-	struct ctx *c;
-
-	mutex_lock(&plat.mu);
-	stats_add(&sum, &plat.ended);
-	list_for_each(s, &plat.live, node) {
-		list_for_each(c, &s->ctxs, node) {
-			stats_add(&sum, &c->stats);
-			answered += atomic_load_explicit(&c->sh->answered, memory_order_relaxed);
-		}
-	}
-#define STAT(name, text)	out->name = sum.name;
-	PLATFORM_CTX_STATS(STAT)
-#undef STAT
-#define STAT(name, text)	out->name = atomic_load_explicit(&plat.stats.name, memory_order_relaxed);
-	PLATFORM_STATS(STAT)
-#undef STAT
-	mutex_unlock(&plat.mu);
-	out->answered += answered;
 }

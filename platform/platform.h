@@ -194,7 +194,6 @@ enum ctx_answer {
 	ANSWER_PID = 1, ANSWER_UID, ANSWER_GID, ANSWER_EUID, ANSWER_EGID, ANSWER_PPID, ANSWER_PGRP, ANSWER_TID,
 };
 void ctx_answer(struct ctx *c, enum ctx_answer which, uint32_t value);
-void ctx_forget(struct ctx *c);		/* no answers from now on */
 
 /*
  * Guest memory that the stub itself copies, for a ctx stopped at a patched call; no call to the host.

@@ -207,17 +207,11 @@ sites_touch(struct sites *st, uint64_t va, size_t len)
 
 /* ---- areas and slots ----------------------------------------------------- */
 
-static uint64_t
-entry_address(void)
-{
-	return stub_text_word(STUB_T_ENTRY);
-}
-
 int
 space_area_add(struct space *s, uint64_t va)
 {
 	struct sites *st = &s->sites;
-	uint64_t entry = entry_address();
+	uint64_t entry = stub_text_word(STUB_T_ENTRY);
 	int err = 0;
 
 	if (space_write(s, va, &entry, sizeof entry) != sizeof entry)
@@ -296,7 +290,7 @@ space_site_plan(struct space *s, uint64_t call, uint32_t nr, uint64_t lo, uint64
 	return taken ? -EBUSY : 0;
 }
 
-/* Room for one more, and where it goes: a dead site of the same start is replaced in the order. */
+/* In order of starts, behind dead sites of the same start: find() sees the last one first. */
 static int
 site_insert(struct sites *st, const struct site *new)
 {

@@ -19,14 +19,14 @@
 
 static const char zeroes[PAGE_SIZE];
 
-/* How many of len bytes at va may be accessed (at most len): stops at the first region that says no. */
+/* How many of len bytes at va may be accessed (at most len): stops at the first region that says no, or is `not`. */
 static uint64_t
-allowed_locked(struct mm *mm, uint64_t va, uint64_t len, bool write, bool force)
+allowed_locked(struct mm *mm, uint64_t va, uint64_t len, bool write, bool force, uint32_t not)
 {
 	uint64_t at = va, end = va + len;
 	struct region *r = mm_find_locked(mm, va);
 
-	while (r != NULL && r->start <= at) {
+	while (r != NULL && r->start <= at && !(r->flags & not)) {
 		if (!force && (r->prot == PROT_NONE || (write && !(r->prot & PROT_WRITE))))
 			break;
 		/* Not even a debugger writes where the object is not the guest's to change. */
@@ -46,7 +46,7 @@ allowed(struct mm *mm, uint64_t va, uint64_t len, bool write, bool force)
 	uint64_t n;
 
 	mutex_lock(&mm->mu);
-	n = allowed_locked(mm, va, len, write, force);
+	n = allowed_locked(mm, va, len, write, force, 0);
 	mutex_unlock(&mm->mu);
 	return n;
 }
@@ -114,19 +114,14 @@ usercopy_settle(void)
 static bool
 is_writable(struct mm *mm, uint64_t va, size_t len)
 {
-	uint64_t end;
-	struct region *r;
+	uint64_t end, n;
 
 	if (ckd_add(&end, va, len))
 		return false;
 	mutex_lock(&mm->mu);
-	r = mm_find_locked(mm, va);
-	while (r != NULL && r->start <= va && va < end && (r->prot & PROT_WRITE) && !(r->flags & REGION_ABSENT)) {
-		va = r->end;
-		r = va < end ? region_next(r) : NULL;
-	}
+	n = allowed_locked(mm, va, len, true, false, REGION_ABSENT);
 	mutex_unlock(&mm->mu);
-	return va >= end;
+	return n == len;
 }
 
 /* Up to len bytes at va from what the stub has copied in: how many. */
@@ -314,7 +309,7 @@ user_read32(struct task *t, gaddr_t at, uint32_t *val)
 		return -EFAULT;
 	if (!mutex_trylock(&mm->mu))
 		return -EAGAIN;
-	n = allowed_locked(mm, at.va, 4, false, false);
+	n = allowed_locked(mm, at.va, 4, false, false, 0);
 	mutex_unlock(&mm->mu);
 	return n == 4 && space_read(mm->space, at.va, val, 4) == 4 ? 0 : -EAGAIN;
 }
