@@ -135,10 +135,10 @@ extern bool platform_patches;		/* does this platform use them? */
 struct patch;
 /*
  * Plans a patch of the call instruction at `call`, last made with number nr; [lo, hi) is its private, readable and
- * executable region.  -EOPNOTSUPP: it cannot be patched; -EBUSY: a neighbour is; -EIO, -ESRCH.
+ * executable region.  -EOPNOTSUPP: it cannot be patched; -EBUSY: a neighbour is; -EALREADY: it is; -EIO, -ESRCH.
  */
 int space_site_plan(struct space *s, uint64_t call, uint32_t nr, uint64_t lo, uint64_t hi, struct patch *p) MUST_CHECK;
-/* Patches it. -ENOSPC: there is no area with a place for it (space_area_add, then again), or the table is full. */
+/* Patches it. -ENOSPC: there is no area with a place for it (space_area_add, then again); -ENFILE: the tables are full. */
 int space_site_add(struct space *s, const struct patch *p) MUST_CHECK;
 /* AREA_LEN bytes of private executable memory at va, mapped by the caller, will hold slots. -ENOSPC, -EIO. */
 int space_area_add(struct space *s, uint64_t va) MUST_CHECK;

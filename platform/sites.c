@@ -274,7 +274,7 @@ space_site_plan(struct space *s, uint64_t call, uint32_t nr, uint64_t lo, uint64
 	uint8_t code[PATCH_BEFORE + PATCH_AFTER];
 	uint64_t before = min(call - lo, (uint64_t)PATCH_BEFORE), after = min(hi - call, (uint64_t)PATCH_AFTER);
 	size_t n = before + after;
-	bool taken = false;
+	bool taken = false, done = false;
 	int err;
 
 	if (space_read(s, call - before, code, n) != (int64_t)n)
@@ -284,10 +284,14 @@ space_site_plan(struct space *s, uint64_t call, uint32_t nr, uint64_t lo, uint64
 		return err;
 	/* Its bytes must be nobody else's.  What a site has displaced looks as ever to whoever reads it. */
 	mutex_lock(&s->sites.mu);
-	for (unsigned i = 0; i < p->len; i++)
-		taken |= find(&s->sites, p->start + i) != NULL;
+	for (unsigned i = 0; i < p->len; i++) {
+		const struct site *other = find(&s->sites, p->start + i);
+
+		taken |= other != NULL;
+		done |= other != NULL && other->p.start + other->p.call == call;
+	}
 	mutex_unlock(&s->sites.mu);
-	return taken ? -EBUSY : 0;
+	return done ? -EALREADY : taken ? -EBUSY : 0;
 }
 
 /* In order of starts, behind dead sites of the same start: find() sees the last one first. */
@@ -298,10 +302,10 @@ site_insert(struct sites *st, const struct site *new)
 
 	if (n == st->cap) {
 		uint32_t cap = n == 0 ? 16 : 2 * n;
-		struct site *v;
+		struct site *v = mem_alloc(cap * sizeof *v);
 
-		if (cap > SITES_MAX || (v = mem_alloc(cap * sizeof *v)) == NULL)
-			return -ENOSPC;
+		if (v == NULL)
+			return -ENOMEM;
 		memcpy(v, st->v, n * sizeof *v);
 		mem_free(st->v);
 		st->v = v;
@@ -354,20 +358,24 @@ text_write(struct space *s, uint64_t va, const void *bytes, size_t len)
 	return err ? err : back;
 }
 
-int
-space_site_add(struct space *s, const struct patch *p)
+/* A slot for p, and its place in the table. */
+static int
+site_make(struct space *s, const struct patch *p, uint8_t jump[PATCH_JUMP])
 {
 	struct sites *st = &s->sites;
 	struct site site = { .p = *p, .live = true };
-	uint8_t slot[PATCH_SLOT], jump[PATCH_JUMP];
+	uint8_t slot[PATCH_SLOT];
 	uint64_t entry = 0;
 	int err = 0;
 
 	mutex_lock(&st->mu);
-	site.slot = slot_take(st, p, &entry);
+	if (atomic_load(&st->n) >= SITES_MAX)
+		err = -ENFILE;
+	else if ((site.slot = slot_take(st, p, &entry)) == 0)
+		err = st->nareas < AREAS_MAX ? -ENOSPC : -ENFILE;
 	mutex_unlock(&st->mu);
-	if (site.slot == 0)
-		return -ENOSPC;
+	if (err)
+		return err;
 	patch_emit(p, site.slot, entry, slot, jump);
 	if (space_write(s, site.slot, slot, p->slot_len) != p->slot_len)
 		return -EIO;
@@ -376,6 +384,36 @@ space_site_add(struct space *s, const struct patch *p)
 	pages_mark(st, p);
 	err = site_insert(st, &site);
 	mutex_unlock(&st->mu);
+	return err;
+}
+
+/* Was the same site there before?  Its slot is as it was then. */
+static bool
+site_revive(struct sites *st, const struct patch *p, uint8_t jump[PATCH_JUMP])
+{
+	uint8_t slot[PATCH_SLOT];
+	bool found = false;
+
+	mutex_lock(&st->mu);
+	for (uint32_t i = above(st, p->start); i > 0 && !found && st->v[i - 1].p.start == p->start; i--) {
+		struct site *it = &st->v[i - 1];
+
+		if (it->live || memcmp(&it->p, p, sizeof *p) != 0 || find_slot(st, it->slot) != it)
+			continue;
+		/* The entry's address does not matter to the jump. */
+		patch_emit(p, it->slot, it->slot, slot, jump);
+		it->live = found = true;
+	}
+	mutex_unlock(&st->mu);
+	return found;
+}
+
+int
+space_site_add(struct space *s, const struct patch *p)
+{
+	uint8_t jump[PATCH_JUMP];
+	int err = site_revive(&s->sites, p, jump) ? 0 : site_make(s, p, jump);
+
 	if (err)
 		return err;
 	err = text_write(s, p->start, jump, sizeof jump);

@@ -67,7 +67,8 @@ refusal_text(int err)
 	switch (err) {
 	case -EOPNOTSUPP: return "its neighbours cannot be moved, or not private text";
 	case -EBUSY: return "a neighbour is patched";
-	case -ENOSPC: case -ENOMEM: return "no room";
+	case -ENOSPC: return "no place within reach fits";
+	case -ENOMEM: case -ENFILE: return "no room";
 	default: return "the stub failed";
 	}
 }
@@ -167,9 +168,10 @@ mm_call_trapped(struct mm *mm, uint64_t next, uint32_t nr)
 		mutex_lock(&mm->mu);
 		err = call_patch_locked(mm, call, nr);
 		mutex_unlock(&mm->mu);
-		if (err)
+		/* Another thread was quicker, or somebody jumps to the very call: that one goes on trapping. */
+		if (err && err != -EALREADY)
 			refusal_note(mm, call, nr, err);
-		n = err ? REFUSED : 0;
+		n = err && err != -EALREADY ? REFUSED : 0;
 	}
 	atomic_store_explicit(heat, call << 8 | n, memory_order_relaxed);
 }

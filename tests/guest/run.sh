@@ -1,8 +1,9 @@
 #!/bin/bash
-# run.sh [-p PLATFORM]... [-j N] [--patch WHEN] [--strace] [--native] [--keep] VILLAGE OUTDIR [NAME...]
+# run.sh [-p PLATFORM[:WHEN]]... [-j N] [--patch WHEN] [--strace] [--native] [--keep] VILLAGE OUTDIR [NAME...]
 #
 # Compiles the guest programs into OUTDIR, runs each natively (twice: its transcript must be stable),
 # then under VILLAGE on each platform, and compares the transcripts byte for byte.
+# WHEN is what --patch takes: for all platforms, or for one that is listed with it.
 # --native stops after the native runs (VILLAGE is then not used); --strace passes that on, its output
 # discarded.  The file `differences` names accepted disagreements; one that agrees fails the run.
 set -u
@@ -25,7 +26,7 @@ native=
 
 usage()
 {
-	echo "usage: run.sh [-p systrap|ptrace]... [-j N] [--patch WHEN] [--strace] [--native] VILLAGE OUTDIR [NAME...]" >&2
+	echo "usage: run.sh [-p systrap|ptrace[:WHEN]]... [-j N] [--patch WHEN] [--strace] [--native] VILLAGE OUTDIR [NAME...]" >&2
 	exit 1
 }
 
@@ -96,11 +97,15 @@ run_native()
 
 run_inside()
 {
-	local p=$1 name=$2 dir=$out/$1 prog=$out/bin/$2 status bad=
+	local p=$1 name=$2 dir=$out/$1 prog=$out/bin/$2 when=$patch platform=${1%%:*} status bad=
+
+	case $p in
+	*:*) when=${p#*:} ;;
+	esac
 
 	# Sanitizer builds write their reports there; see base/sanitize.h.
 	rm -f "$dir/$name.san"
-	quiet_run "$dir/$name.out" "$dir/$name.err" env VILLAGE_SANITIZER_LOG="$dir/$name.san" "$village" ${patch:+--patch "$patch"} "do" --platform "$p" ${strace:+--strace} -- "$prog"
+	quiet_run "$dir/$name.out" "$dir/$name.err" env VILLAGE_SANITIZER_LOG="$dir/$name.san" "$village" ${when:+--patch "$when"} "do" --platform "$platform" ${strace:+--strace} -- "$prog"
 	status=$?
 	if [ -s "$dir/$name.san" ]; then
 		bad="sanitizer: $(grep -am1 SUMMARY "$dir/$name.san" || echo "see $dir/$name.san")"
@@ -109,7 +114,7 @@ run_inside()
 	elif ! cmp -s "$out/native/$name.out" "$dir/$name.out"; then
 		bad="transcript differs"
 	fi
-	if accepted "$name" "$p"; then
+	if accepted "$name" "$platform"; then
 		if [ -n "$bad" ]; then
 			verdict "$dir/$name.verdict" pass "$p" "$name"
 		else
