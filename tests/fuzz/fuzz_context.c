@@ -3,12 +3,13 @@
  *
  * The input is the header that the stub writes, then bytes that begin where the header says the frame is
  * (or at the start, when that is no place).  Whatever is accepted must lie inside the set, and what goes back must be
- * something the host takes.
+ * something the host takes.  A header that says that the thread stopped at a patched call is used as one (patched.h).
  */
 #include <stdlib.h>
 
 /* Its functions are what is tested; the archive's own copy is not linked then. */
 #include "platform/systrap.c"
+#include "tests/fuzz/patched.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -22,6 +23,9 @@ boot(void)
 		abort();
 	plat.ops = &systrap_ops;
 	plat.ncpu = 1;
+	plat.marshal = patched_words;
+	plat.nmarshal = WORDS;
+	atomic_store(&space.dead, true);
 	c.s = &space;
 	c.va = STUB_CTX + 3 * STUB_CTX_SIZE;
 }
@@ -43,6 +47,10 @@ fill(const uint8_t *data, size_t size)
 	memcpy(c.sh, data, n);
 	data += n;
 	size -= n;
+	/* Most ways are none, and most numbers are no calls. */
+	c.sh->way &= 3;
+	c.sh->regs[(CTX_RAX - CTX_REGS) / 8] %= 2 * WORDS;
+	plat.fsgsbase = c.sh->bases & BASES_INSN;
 	/* Small numbers are offsets: an input should not have to guess an address. */
 	if (c.sh->uc < STUB_CTX_SIZE)
 		c.sh->uc += c.va;
@@ -95,8 +103,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	c.sh = (struct stub_ctx *)(void *)(c.base + STUB_CTX_SIZE - CTX_HDR);
 	fill(data, size);
 	memset(&regs, 0, sizeof regs);
+	/* A kick on the way out leaves them as they are. */
+	regs.cs = USER_CS;
+	regs.ss = USER_SS;
 	if (stop_read(&c, &regs, &stop)) {
 		check_stop(&regs, &stop);
+		if (c.patched)
+			patched_use(&c, &regs);
 		check_fp();
 		memset(&stop, 0, sizeof stop);
 		frame_fault(&c, &stop);

@@ -3,7 +3,8 @@
  * must be read once, never outside the set, and nothing be handed on that has not been checked.
  *
  * The input: where the frame is said to be (8), where its FP image is said to be (8), both as offsets or
- * (flag) as they are; flags (1), segment bases (16), then the frame and then the bytes of the image.
+ * (flag) as they are; flags (1), segment bases (16), then the frame and then the bytes of the image.  With the
+ * last flag the thread says that it stopped at a patched call, whose registers are what would be the frame.
  */
 #include <pthread.h>
 #include <stdlib.h>
@@ -12,10 +13,12 @@
 
 /* Its functions are what is tested; the archive's own copy is not linked then. */
 #include "platform/systrap.c"
+#include "tests/fuzz/patched.h"
 
 #define RAW_UC		1
 #define RAW_FP		2
 #define QUIET		4	/* nobody scribbles */
+#define PATCHED		8
 #define FRAME_SIZE	432
 #define FPSTATE_OFF	224	/* of the pointer in the frame */
 
@@ -45,10 +48,26 @@ make_set(void)
 	check(fp_probe() == 0);
 	plat.ops = &systrap_ops;
 	plat.ncpu = 1;
+	plat.fsgsbase = true;
+	plat.marshal = patched_words;
+	plat.nmarshal = WORDS;
+	atomic_store(&space.dead, true);
 	ctx.s = &space;
 	ctx.va = STUB_CTX;
 	ctx.base = set;
 	ctx.sh = (struct stub_ctx *)(void *)(set + STUB_CTX_SIZE - CTX_HDR);
+}
+
+/* Into the header, so that it is a patched call's as often as not. */
+static void
+scribble_header(uint64_t x)
+{
+	unsigned at = (unsigned)(x >> 20) % (CTX_HDR / 8) * 8;
+	uint64_t v = x;
+
+	if (at == CTX_WAY || at == CTX_RAX)
+		v = x >> 40 & (at == CTX_RAX ? 2 * WORDS - 1 : 3);
+	*(volatile uint64_t *)(void *)(set + STUB_CTX_SIZE - CTX_HDR + at) = v;
 }
 
 static void *
@@ -61,7 +80,10 @@ scribble(void *arg)
 		x ^= x << 13;
 		x ^= x >> 7;
 		x ^= x << 17;
-		*(volatile uint64_t *)(void *)(set + (x >> 20) % (STUB_CTX_SIZE / 8) * 8) = x;
+		if (x >> 60 < 4)
+			scribble_header(x);
+		else
+			*(volatile uint64_t *)(void *)(set + (x >> 20) % (STUB_CTX_SIZE / 8) * 8) = x;
 	}
 	return NULL;
 }
@@ -74,6 +96,10 @@ use(void)
 	struct stop stop, fault = { 0 };
 
 	memset(&regs, 0xa5, sizeof regs);
+	/* A kick on the way out leaves them as they are. */
+	regs.cs = USER_CS;
+	regs.ss = USER_SS;
+	regs.ds = 0;
 	if (!stop_read(&ctx, &regs, &stop))
 		return;
 	check(stop.kind == STOP_SYSCALL || stop.kind == STOP_FAULT || stop.kind == STOP_KICK);
@@ -81,6 +107,8 @@ use(void)
 	check(stop.kind != STOP_SYSCALL || regs.rax == (uint64_t)-ENOSYS);
 	check(regs.cs == 0x33 && regs.ss == 0x2b && regs.ds == 0);
 	check(base_ok(regs.fs_base) < 1ULL << 47);
+	if (ctx.patched)
+		patched_use(&ctx, &regs);
 	frame_fault(&ctx, &fault);
 	if (ctx_get_fp(&ctx, image) == 0) {
 		/* Sealed: what only the host may choose is the host's again.  The rest may still be refused. */
@@ -122,6 +150,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	atomic_store(&ctx.sh->gs_base, word(data + 25));
 	data += 33;
 	size -= 33;
+	if (flags & PATCHED) {
+		n = min(size, sizeof ctx.sh->regs);
+		memcpy((void *)ctx.sh->regs, data, n);
+		ctx.sh->regs[(CTX_RAX - CTX_REGS) / 8] %= 2 * WORDS;
+		atomic_store(&ctx.sh->way, 1 + (flags >> 4) % 3);
+		atomic_store(&ctx.sh->in_len[0], (uint32_t)uc);
+		atomic_store(&ctx.sh->in_len[1], (uint32_t)fp);
+	}
 	n = min(size, (size_t)FRAME_SIZE);
 	n = min(n, (size_t)(STUB_CTX_SIZE - CTX_HDR - at));
 	memcpy(set + at, data, n);
