@@ -40,7 +40,7 @@ OBJS := $(call objs,$(DIRS))
 # All but main(): what unit tests and fuzz targets link with.
 LIBOBJS = $(filter-out $(O)/runtime/main.o,$(OBJS))
 
-.PHONY: all deps demo check check-unit check-guest check-asan check-tsan check-oci check-programs check-fault check-stress bench ltp lint fuzz docs clean
+.PHONY: all deps demo check check-unit check-guest check-asan check-tsan check-oci check-programs check-steady check-fault check-stress bench ltp lint fuzz docs clean
 all: $(O)/village
 	@if [ $(MODE) = release ]; then ln -f $< build/village; fi
 
@@ -91,6 +91,9 @@ check-oci: all
 	@tests/oci/run.sh $(O)/village
 check-programs: all
 	@tests/programs/run.sh -p systrap $(O)/village "$$(tests/programs/rootfs.sh)"
+# At most one call in a hundred of a program at work traps.
+check-steady: all
+	@tests/programs/steady.sh $(O)/village "$$(tests/programs/rootfs.sh)"
 # make ltp LTP=/opt/ltp [FILTER=regex]: see docs/ltp.md.
 ltp: all
 	@tools/ltp.sh $(O)/village "$(LTP)" "$(FILTER)"

@@ -46,6 +46,7 @@ suite oci make --no-print-directory MODE=dev check-oci
 suite stress make --no-print-directory MODE=dev check-stress STRESS_SECONDS=10
 suite limits tests/stress/limits.sh build/dev/village
 suite programs make --no-print-directory MODE=release check-programs
+suite steady make --no-print-directory MODE=release check-steady
 
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

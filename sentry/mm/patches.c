@@ -20,6 +20,7 @@
 
 #define CALL_LEN	2
 #define REFUSED		255
+#define HEAT_WAYS	8
 #define REACH		0x7ff00000ULL	/* of a jump, less what an area and a site may take */
 
 unsigned mm_patch_after;
@@ -148,11 +149,35 @@ call_patch_locked(struct mm *mm, uint64_t call, uint32_t nr)
 	return err;
 }
 
+/*
+ * The counter of a call: one of a few places, the coolest when it has none.  With a single place two calls of one
+ * loop could take it from each other for ever.
+ */
+static _Atomic uint64_t *
+heat_of(struct mm *mm, uint64_t call)
+{
+	unsigned sets = ARRAY_LEN(mm->heat) / HEAT_WAYS;
+	_Atomic uint64_t *first = &mm->heat[(call * 0x9e3779b97f4a7c15ULL >> 32) % sets * HEAT_WAYS], *coolest = first;
+	unsigned least = REFUSED + 1;
+
+	for (unsigned i = 0; i < HEAT_WAYS; i++) {
+		uint64_t v = atomic_load_explicit(&first[i], memory_order_relaxed);
+
+		if (v >> 8 == call)
+			return &first[i];
+		if ((v & 0xff) < least) {
+			least = v & 0xff;
+			coolest = &first[i];
+		}
+	}
+	return coolest;
+}
+
 void
 mm_call_trapped(struct mm *mm, uint64_t next, uint32_t nr)
 {
 	uint64_t call = next - CALL_LEN, v;
-	_Atomic uint64_t *heat = &mm->heat[call / 2 % ARRAY_LEN(mm->heat)];
+	_Atomic uint64_t *heat = heat_of(mm, call);
 	unsigned n;
 	int err;
 
