@@ -347,6 +347,7 @@ PIECE(load, "mov 16(%rsp),%r9; syscall; setc %bl");
 PIECE(cmp, "syscall; cmp $-4096,%rax; ja 1f; mov $1,%ebx; 1:");
 PIECE(test, "syscall; test %eax,%eax; js 1f; mov $1,%ebx; ret; nop; 1: mov $2,%ecx");
 PIECE(jcc32, "syscall; .byte 0x0f,0x82; .long 1f - . - 4; mov $1,%ebx; 1:");
+PIECE(jns, "syscall; test %eax,%eax; jns 1f; mov $1,%ebx; ret; 1: mov $2,%ecx");
 PIECE(jmp8, "syscall; jmp 1f; nop; mov $1,%ebx; ret; .nops 60; 1:");
 PIECE(jmp32, "syscall; .byte 0xe9; .long 1f - . - 4; ud2; .nops 600; 1:");
 PIECE(ret, "syscall; ret; nop; nop; nop");
@@ -357,6 +358,7 @@ PIECE(rip, "2: syscall; mov " DATA "(%rip),%rbx");
 PIECE(lea, "2: syscall; lea " DATA "(%rip),%rbx");
 PIECE(rip_imm, "2: syscall; cmpl $0x12345678," DATA "(%rip)");
 PIECE(write, "2: syscall; xor %rdi," DATA "(%rip); mov " DATA "(%rip),%r12");
+PIECE(indirect, "syscall; jmp *(%rsp); mov $1,%ebx");
 PIECE(again, "mov $39,%edx; 1: mov %edx,%eax; syscall; neg %ebx; js 1b");
 PIECE(loop, "mov $0x1234,%eax; 1: syscall; neg %ebx; js 1b");
 PIECE(twice, "syscall; sahf; mov $39,%eax; syscall");
@@ -367,9 +369,9 @@ static const struct piece {
 	const uint8_t	*code, *end;
 } pieces[] = {
 #define ENTRY(name) { g_##name, g_##name##_end }
-	ENTRY(mov), ENTRY(movq), ENTRY(store), ENTRY(load), ENTRY(cmp), ENTRY(test), ENTRY(jcc32), ENTRY(jmp8),
-	ENTRY(jmp32), ENTRY(ret), ENTRY(ret66), ENTRY(pops), ENTRY(pops1), ENTRY(rip), ENTRY(lea), ENTRY(rip_imm),
-	ENTRY(write), ENTRY(again), ENTRY(loop), ENTRY(twice), ENTRY(flags), ENTRY(rcx),
+	ENTRY(mov), ENTRY(movq), ENTRY(store), ENTRY(load), ENTRY(cmp), ENTRY(test), ENTRY(jcc32), ENTRY(jns),
+	ENTRY(jmp8), ENTRY(jmp32), ENTRY(ret), ENTRY(ret66), ENTRY(pops), ENTRY(pops1), ENTRY(rip), ENTRY(lea),
+	ENTRY(rip_imm), ENTRY(write), ENTRY(indirect), ENTRY(again), ENTRY(loop), ENTRY(twice), ENTRY(flags), ENTRY(rcx),
 };
 
 static uint8_t *area, *home, stack[STACK], stack_then[STACK], alt_stack[65536];
