@@ -1,0 +1,354 @@
+/*
+ * platform: hostile guest code, and stubs that are killed: the sentry and its other guests do not notice.
+ */
+#include "tests/unit/guestcode.h"
+
+START_TEST(test_no_call_escapes)
+{
+	START(native);
+	/* futex, rt_sigreturn, exit, exit_group, mmap: made from guest code, each is only a stop. */
+	RUN_SYSCALL(202);
+	RUN_SYSCALL(15);
+	RUN_SYSCALL(60);
+	RUN_SYSCALL(231);
+	RUN_SYSCALL(9);
+	END();
+}
+END_TEST
+
+/* The host's vDSO: nothing of it can be written, and its system calls are the guest's own. */
+START_TEST(test_host_vdso_hostile)
+{
+	const char *code = (const char *)getauxval(AT_SYSINFO_EHDR), *at;
+	uint64_t there;
+
+	START(store);
+	if (code == NULL)
+		return;
+	there = platform_vdso("__vdso_clock_gettime") - hostvdso_symbol(code, "__vdso_clock_gettime");
+	for (uint64_t va = STUB_VDSO; va <= STUB_NOWHERE; va += 0x1000) {
+		r.rip = CODE;
+		r.rdi = va;
+		ctx_run(c, &r, &st);
+		ck_assert_int_eq(st.kind, STOP_FAULT);
+		ck_assert_int_eq(st.signo, SIGSEGV);
+		ck_assert(va >= there + 0x1000 || st.code == SEGV_ACCERR);
+	}
+	ck_assert_int_eq(fill(s, g_jump, g_jump_end), 0);
+	for (at = code; (at = memmem(at, 0x1000 - (size_t)(at - code), "\x0f\x05", 2)) != NULL; at += 2) {
+		static const uint64_t calls[] = { SYS_exit_group, SYS_munmap, SYS_futex, SYS_getpid };
+
+		for (unsigned i = 0; i < ARRAY_LEN(calls); i++) {
+			r = start_regs();
+			r.rdi = there + (uint64_t)(at - code);
+			r.rax = calls[i];
+			RUN_SYSCALL(calls[i]);
+			ck_assert_uint_eq(r.rip, there + (uint64_t)(at - code) + 2);
+		}
+	}
+	END();
+}
+END_TEST
+
+static uint64_t
+stub_word(unsigned at)
+{
+	uint64_t v;
+
+	memcpy(&v, stub_blob + at, sizeof v);
+	return v;
+}
+
+/* Runs until the guest does something else than make calls; a test's own time limit ends what never does. */
+static void
+run_on(struct ctx *c, struct abi_regs *r, struct stop *st)
+{
+	for (int i = 0; i < 20; i++) {
+		ctx_run(c, r, st);
+		if (st->kind == STOP_DEAD)
+			return;
+	}
+}
+
+START_TEST(test_forged_frame)
+{
+	char frame[1024];
+
+	/* A frame of the guest's own with everything zero: it ends or faults, and we go on. */
+	START(jump);
+	memset(frame, 0, sizeof frame);
+	ck_assert_int_eq(space_write(s, DATA, frame, sizeof frame), sizeof frame);
+	r.rdi = stub_word(STUB_T_RESTORER);
+	r.rsp = DATA;
+	run_on(c, &r, &st);
+	END();
+}
+END_TEST
+
+START_TEST(test_deaf_guest)
+{
+	/* A forged frame that blocks all signals, then spins: the kick is not answered, the guest dies of it. */
+	struct {
+		uint64_t head[5], regs[18];
+		uint16_t seg[4];
+		uint64_t err[5], rest[8], mask;
+	} f;
+	struct kicker k = { .ms = 50, .times = 1 };
+	pthread_t t;
+
+	START(jump);
+	memset(&f, 0, sizeof f);
+	f.head[3] = 2;			/* SS_DISABLE */
+	f.regs[16] = CODE + 64;		/* rip */
+	f.regs[15] = STACK + 0x8000;
+	f.regs[17] = 0x202;
+	f.seg[0] = 0x33;
+	f.seg[3] = 0x2b;
+	f.mask = ~0ULL;
+	ck_assert_int_eq(space_write(s, DATA, &f, sizeof f), sizeof f);
+	ck_assert_int_eq(space_write(s, CODE + 64, "\xeb\xfe", 2), 2);
+	r.rdi = stub_word(STUB_T_RESTORER);
+	r.rsp = DATA;
+	k.c = c;
+	ck_assert_int_eq(pthread_create(&t, NULL, kick_later, &k), 0);
+	ctx_run(c, &r, &st);
+	ck_assert(st.kind == STOP_DEAD || st.kind == STOP_KICK || st.kind == STOP_FAULT || st.kind == STOP_SYSCALL);
+	if (strcmp(use, "systrap") == 0)
+		ck_assert_int_eq(st.kind, STOP_DEAD);
+	pthread_join(t, NULL);
+	END();
+}
+END_TEST
+
+START_TEST(test_scribble)
+{
+	START(scribble);
+	r.rcx = 0;
+	run_on(c, &r, &st);
+	END();
+}
+END_TEST
+
+/* Entry points all over the stub's page of guest code, with registers that point at guest memory. */
+START_TEST(test_jump_into_stub)
+{
+	struct space *s2;
+	struct ctx *c2;
+
+	START(jump);
+	for (uint64_t at = _i * 64; at < (uint64_t)_i * 64 + 64; at += 3) {
+		struct abi_regs r2 = start_regs();
+		struct kicker k = { .ms = 20, .times = 1 };
+		pthread_t t;
+
+		ck_assert_int_eq(space_fork(s, &s2), 0);
+		ck_assert_int_eq(ctx_new(s2, &c2), 0);
+		r2.rdi = STUB_GUEST_TEXT + at;
+		r2.rbx = r2.rdx = r2.rcx = DATA + 0x1000;
+		r2.rsp = STACK + 0x8000;
+		k.c = c2;
+		ck_assert_int_eq(pthread_create(&t, NULL, kick_later, &k), 0);
+		ctx_run(c2, &r2, &st);
+		pthread_join(t, NULL);
+		ctx_free(c2);
+		space_free(s2);
+	}
+	/* The others never noticed. */
+	r.rdi = CODE + 0x100;
+	ck_assert_int_eq(space_write(s, CODE + 0x100, g_loop, (size_t)(g_loop_end - g_loop)), g_loop_end - g_loop);
+	RUN_SYSCALL(39);
+	END();
+}
+END_TEST
+
+/* Each call instruction of the mapper, with a call that only the mapper may make, and that would succeed. */
+START_TEST(test_jump_into_mapper)
+{
+	unsigned found = 0;
+
+	START(jump);
+	for (uint64_t at = 0; at < STUB_GUEST_TEXT - STUB_TEXT; at++) {
+		if (memcmp(stub_blob + at, "\x0f\x05", 2) != 0)
+			continue;
+		r = start_regs();
+		r.rip = STUB_TEXT + at;
+		r.rax = 11;		/* munmap */
+		r.rdi = DATA;
+		r.rsi = 0x1000;
+		RUN_SYSCALL(11);
+		found++;
+	}
+	ck_assert_uint_gt(found, 20);
+	ck_assert_int_eq(space_read(s, DATA, &found, sizeof found), sizeof found);
+	END();
+}
+END_TEST
+
+/* The same from the guest threads' page. */
+START_TEST(test_call_from_guest_page)
+{
+	unsigned found = 0;
+
+	START(jump);
+	for (uint64_t at = STUB_GUEST_TEXT - STUB_TEXT; at < STUB_GUEST_TEXT + STUB_GUEST_SIZE - STUB_TEXT; at++) {
+		if (memcmp(stub_blob + at, "\x0f\x05", 2) != 0)
+			continue;
+		for (int i = 0; i < 2; i++) {
+			r = start_regs();
+			r.rip = STUB_TEXT + at;
+			r.rax = i == 0 ? 11 : 157;	/* munmap; PR_SET_SYSCALL_USER_DISPATCH, off */
+			r.rdi = i == 0 ? DATA : 59;
+			r.rsi = i == 0 ? 0x1000 : 0;
+			RUN_SYSCALL(i == 0 ? 11 : 157);
+		}
+		found++;
+	}
+	ck_assert_uint_gt(found, 2);
+	ck_assert_int_eq(space_read(s, DATA, &found, sizeof found), sizeof found);
+	END();
+}
+END_TEST
+
+static void *
+run_until_dead(void *arg)
+{
+	struct ctx *c = arg;
+	struct abi_regs r = start_regs();
+	struct stop st;
+
+	do {
+		r.rdi = DATA;
+		if (r.rip < CODE || r.rip >= CODE + 64)
+			r.rip = CODE;
+		ctx_run(c, &r, &st);
+	} while (st.kind != STOP_DEAD && st.kind != STOP_KICK);
+	return NULL;
+}
+
+START_TEST(test_scribbling_thread)
+{
+	struct ctx *c2;
+	struct kicker k = { .ms = 40, .times = 1 };
+	pthread_t victim, t;
+
+	/* One thread makes calls while another writes to its context set at random. */
+	START(counter);
+	ctx_free(c);
+	space_free(s);
+	for (unsigned i = 0; i < 4; i++) {
+		ck_assert_int_eq(space_new(&s), 0);
+		ck_assert_int_eq(fill(s, g_counter, g_counter_end), 0);
+		ck_assert_int_eq(space_write(s, CODE + 0x1000, g_scribbler,
+		    (size_t)(g_scribbler_end - g_scribbler)), g_scribbler_end - g_scribbler);
+		ck_assert_int_eq(ctx_new(s, &c2), 0);
+		/* ptrace's tracer is a thread: the scribbler is run, and was made, by this one. */
+		ck_assert_int_eq(ctx_new(s, &c), 0);
+		k.c = c;
+		r = start_regs();
+		r.rip = CODE + 0x1000;
+		r.rdi = STUB_CTX;
+		r.rbx = 88172645463325252ULL + i;
+		if (strcmp(use, "systrap") == 0)
+			ck_assert_int_eq(pthread_create(&victim, NULL, run_until_dead, c2), 0);
+		ck_assert_int_eq(pthread_create(&t, NULL, kick_later, &k), 0);
+		ctx_run(c, &r, &st);
+		pthread_join(t, NULL);
+		if (strcmp(use, "systrap") == 0) {
+			ctx_kick(c2);
+			pthread_join(victim, NULL);
+		}
+		ctx_free(c);
+		ctx_free(c2);
+		space_free(s);
+	}
+	platform_shutdown();
+}
+END_TEST
+
+START_TEST(test_vsyscall)
+{
+	START(vsyscall);
+	ctx_run(c, &r, &st);
+	if (st.kind == STOP_SYSCALL)		/* a host without the page raises SIGSEGV */
+		ck_assert_uint_eq(r.orig_rax, 96);
+	else
+		ck_assert_int_eq(st.signo, SIGSEGV);
+	END();
+}
+END_TEST
+
+static void *
+kill_later(void *arg)
+{
+	struct space *s = arg;
+	_Atomic uint32_t never = 0;
+
+	(void)host_futex_wait(&never, 0, now_ns() + 900 * 1000000ULL, false);
+	(void)host_tgkill(space_host_pid(s), space_host_pid(s), SIGKILL);
+	return NULL;
+}
+
+START_TEST(test_stub_killed_asleep)
+{
+	pthread_t t;
+	uint64_t t0;
+
+	START(spin);
+	ck_assert_int_eq(pthread_create(&t, NULL, kill_later, s), 0);
+	t0 = now_ns();
+	ctx_run(c, &r, &st);
+	ck_assert_int_eq(st.kind, STOP_DEAD);
+	ck_assert_uint_gt(now_ns() - t0, NSEC_PER_SEC / 2);
+	ck_assert_uint_lt(now_ns() - t0, 3 * NSEC_PER_SEC);
+	pthread_join(t, NULL);
+	END();
+}
+END_TEST
+
+START_TEST(test_stub_killed)
+{
+	uint64_t t0;
+
+	START(spin);
+	/* As the host's OOM killer would: from outside, while the guest runs. */
+	ck_assert_int_gt(space_host_pid(s), 1);
+	ck_assert_int_eq(host_tgkill(space_host_pid(s), space_host_pid(s), SIGKILL), 0);
+	t0 = now_ns();
+	ctx_run(c, &r, &st);
+	ck_assert_int_eq(st.kind, STOP_DEAD);
+	ck_assert_uint_lt(now_ns() - t0, 3 * NSEC_PER_SEC);
+	ctx_run(c, &r, &st);
+	ck_assert_int_eq(st.kind, STOP_DEAD);
+	{
+		struct mapcmd m = { .op = MAPOP_MUNMAP, .va = DATA, .len = 4096 };
+		char b;
+
+		ck_assert_int_eq(space_exec(s, &m, 1), -ESRCH);
+		ck_assert_int_eq(space_read(s, DATA, &b, 1), -ESRCH);
+	}
+	END();
+}
+END_TEST
+
+static void
+cases(TCase *tc)
+{
+	tcase_add_test(tc, test_no_call_escapes);
+	tcase_add_test(tc, test_host_vdso_hostile);
+	tcase_add_test(tc, test_forged_frame);
+	tcase_add_test(tc, test_deaf_guest);
+	tcase_add_test(tc, test_scribble);
+	tcase_add_loop_test(tc, test_jump_into_stub, 0, 6);
+	tcase_add_test(tc, test_jump_into_mapper);
+	tcase_add_test(tc, test_call_from_guest_page);
+	tcase_add_test(tc, test_scribbling_thread);
+	tcase_add_test(tc, test_vsyscall);
+	tcase_add_test(tc, test_stub_killed);
+	tcase_add_test(tc, test_stub_killed_asleep);
+}
+
+int
+main(void)
+{
+	return run_suite("platform, hostile");
+}
