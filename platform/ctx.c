@@ -353,6 +353,13 @@ ctx_run(struct ctx *c, struct abi_regs *regs, struct stop *stop)
 	}
 }
 
+void
+ctx_regs(struct ctx *c, struct abi_regs *regs)
+{
+	if (plat.ops->regs != NULL)
+		plat.ops->regs(c, regs);
+}
+
 /*
  * The flag is up before we look whether the guest runs, and ctx_run looks at the flag after
  * it said that it does: one of the two sees the other.  A signal that finds the guest

@@ -174,8 +174,13 @@ struct stop {
 int ctx_new(struct space *s, struct ctx **out) MUST_CHECK;
 void ctx_free(struct ctx *c);
 
-/* Runs the guest with *regs until it stops, then fills *regs and *stop. Returns at once with STOP_KICK when a kick is pending. */
+/*
+ * Runs the guest with *regs until it stops, then fills *regs and *stop. Returns at once with STOP_KICK when a kick is pending.
+ * After a call, *regs is sure to hold rax, orig_rax and the arguments only; whoever looks at another register, or changes
+ * one other than rax, asks ctx_regs for the rest before, and who has not gets it unchanged into the next run.
+ */
 void ctx_run(struct ctx *c, struct abi_regs *regs, struct stop *stop);
+void ctx_regs(struct ctx *c, struct abi_regs *regs);
 /* Makes a running ctx_run return soon, or the next one at once. Any thread; never sleeps. */
 void ctx_kick(struct ctx *c);
 

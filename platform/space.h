@@ -76,6 +76,10 @@ struct ctx {
 	uint32_t	out_at, out_end; /* [t] room for results in the set; none when equal */
 	bool		guest_gs;	/* [t] %gs is the guest's own */
 	bool		patched;	/* [t] stopped at a patched call: registers in the header, not in a frame */
+	bool		partial;	/* [t] only the number, the arguments and rax of these were read, or changed */
+	bool		live;		/* [t] and the stub still holds the others */
+	bool		told_out, rebase; /* [t] the header asks for results, or a call for a base: to be taken back */
+	uint32_t	op;		/* [t] what the stub is to do */
 	uint64_t	uc;		/* [t] otherwise: checked offset of the frame's ucontext */
 	uint64_t	at;		/* [t] where its last fault was in truth */
 	uint64_t	retried;	/* [t] where a fault was not believed, as the last thing that happened */
@@ -88,6 +92,7 @@ struct ctx {
 	bool		together, trying; /* [t] on one processor with its stub; waits awake all the same */
 	uint64_t	try_at_ns, try_gap_ns; /* [t] when to try that again, and how long to leave it after */
 	bool		told_to_spin;	/* [t] the stub, at its last start */
+	bool		slept;		/* [t] the last wait, of either side, was not awake to its end */
 	uint64_t	fs_base, gs_base; /* [t] what the thread was told last; without FSGSBASE only we can change them */
 	struct list	node;		/* ctxs, parked or leaving */
 	struct ctx_stats stats;		/* [t] others may read */
@@ -98,6 +103,7 @@ struct ctx {
 struct ctx_ops {
 	int	(*attach)(struct ctx *c);	/* after the thread has stopped for the first time */
 	void	(*run)(struct ctx *c, struct abi_regs *regs, struct stop *stop);
+	void	(*regs)(struct ctx *c, struct abi_regs *regs); /* NULL: run leaves none out */
 	void	(*leave)(struct ctx *c);	/* tells the thread to exit; it may be dead already */
 	int	(*get_fp)(struct ctx *c, void *buf);
 	int	(*set_fp)(struct ctx *c, const void *buf);

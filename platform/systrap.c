@@ -11,11 +11,15 @@
  * header of the set and waits there; floating point stays in the processor.  It goes back the same
  * way, to wherever the sentry says, unless that takes a frame (single step, a guest's own %gs).
  *
+ * Most patched calls change nothing but rax.  So number, arguments and result travel in one cache line with
+ * the state word; the rest of the registers stays in the header until somebody asks (systrap_regs), and the
+ * stub, told ST_BACK, goes on with those that it still holds.
+ *
  * The state word's moves:
- *	ST_RUN -> ST_RUN_SLEEP		we go to sleep on it
- *	ST_RUN, ST_RUN_SLEEP -> ST_STOP	the stub stops (and wakes us)
- *	ST_STOP -> ST_STOP_SLEEP	the stub goes to sleep on it
- *	ST_STOP, ST_STOP_SLEEP -> ST_RUN we let it go (and wake it)
+ *	ST_RUN, ST_BACK -> ST_RUN_SLEEP	we go to sleep on it
+ *	ST_RUN... -> ST_STOP, ST_CALL	the stub stops (and wakes us)
+ *	ST_STOP, ST_CALL -> ST_STOP_SLEEP the stub goes to sleep on it
+ *	ST_STOP... -> ST_RUN, ST_BACK	we let it go (and wake it)
  *	anything -> ST_DEAD		the host, when the thread exits; the reaper
  */
 #include <linux/audit.h>
@@ -207,11 +211,26 @@ bases_in(struct ctx *c, const struct abi_regs *regs)
 		how = (fs != c->fs_base ? BASES_FS : 0) | (gs != c->gs_base ? BASES_GS : 0);
 	c->fs_base = fs;
 	c->gs_base = gs;
+	c->rebase = (how & (BASES_FS | BASES_GS)) != 0;
 	atomic_store_explicit(&c->sh->bases, how, memory_order_relaxed);
 	if (how == 0)
 		return;
 	atomic_store_explicit(&c->sh->fs_base, fs, memory_order_relaxed);
 	atomic_store_explicit(&c->sh->gs_base, gs, memory_order_relaxed);
+}
+
+/* ---- the header ---------------------------------------------------------- */
+
+static uint64_t
+header_get(struct ctx *c, unsigned at)
+{
+	return atomic_load_explicit(&c->sh->regs[(at - CTX_REGS) / 8], memory_order_relaxed);
+}
+
+static void
+header_set(struct ctx *c, unsigned at, uint64_t v)
+{
+	atomic_store_explicit(&c->sh->regs[(at - CTX_REGS) / 8], v, memory_order_relaxed);
 }
 
 /* ---- stops ------------------------------------------------------------------ */
@@ -270,8 +289,10 @@ stop_fault(struct ctx *c, struct abi_regs *regs, struct stop *stop, const struct
 static bool
 frame_read(struct ctx *c, struct abi_regs *regs, struct stop *stop)
 {
-	uint64_t from = regs->rip;
+	uint64_t from = c->partial ? header_get(c, CTX_RCX) : regs->rip;
 	struct frame f;
+
+	c->partial = false;
 
 	if (frame_find(c) != 0)
 		return false;
@@ -300,18 +321,6 @@ frame_read(struct ctx *c, struct abi_regs *regs, struct stop *stop)
 	}
 }
 
-static uint64_t
-header_get(struct ctx *c, unsigned at)
-{
-	return atomic_load_explicit(&c->sh->regs[(at - CTX_REGS) / 8], memory_order_relaxed);
-}
-
-static void
-header_set(struct ctx *c, unsigned at, uint64_t v)
-{
-	atomic_store_explicit(&c->sh->regs[(at - CTX_REGS) / 8], v, memory_order_relaxed);
-}
-
 /* What the stub has copied in for the call, by the word that told it to. */
 static void
 data_read(struct ctx *c, const struct abi_regs *r)
@@ -320,12 +329,19 @@ data_read(struct ctx *c, const struct abi_regs *r)
 	uint32_t nr = (uint32_t)r->rax, word = nr < plat.nmarshal ? plat.marshal[nr] : 0, w = word;
 	bool big = false;
 
+	c->nout = 0;
+	c->in[0].len = c->in[1].len = 0;
+	c->out_at = c->out_end = DATA_BIG;
+	if (word == 0)
+		return;
 	c->words |= word;
 	for (unsigned i = 0; i < ARRAY_LEN(c->in); i++, w >>= MARSHAL_SECOND) {
-		uint32_t len = atomic_load_explicit(&c->sh->in_len[i], memory_order_relaxed), most = DATA_SMALL;
+		uint32_t len, most = DATA_SMALL;
 
-		c->in[i].len = 0;
-		if (MARSHAL_KIND(w) == MARSHAL_NONE || len == 0)
+		if (MARSHAL_KIND(w) == MARSHAL_NONE)
+			break;
+		len = atomic_load_explicit(&c->sh->in_len[i], memory_order_relaxed);
+		if (len == 0)
 			continue;
 		c->in[i].off = STUB_CTX_DATA + i * DATA_SMALL;
 		if (MARSHAL_KIND(w) == MARSHAL_BYTES) {
@@ -336,9 +352,8 @@ data_read(struct ctx *c, const struct abi_regs *r)
 		c->in[i].va = arg[MARSHAL_ARG(w)];
 		c->in[i].len = min(len, most);
 	}
-	c->nout = 0;
-	c->out_at = DATA_BIG;
-	c->out_end = (word & MARSHAL_RESULTS) && !big ? DATA_BIG + DATA_BIG_SIZE : DATA_BIG;
+	if ((word & MARSHAL_RESULTS) && !big)
+		c->out_end = DATA_BIG + DATA_BIG_SIZE;
 }
 
 /* Tells the stub of the results that it is to copy. */
@@ -347,26 +362,40 @@ data_write(struct ctx *c)
 {
 	for (unsigned i = 0; i < c->nout; i++)
 		c->sh->out[i] = (struct stub_out){ .va = c->out[i].va, .off = c->out[i].off, .len = c->out[i].len };
-	atomic_store_explicit(&c->sh->nout, c->nout, memory_order_relaxed);
+	if (c->nout != 0 || c->told_out)
+		atomic_store_explicit(&c->sh->nout, c->nout, memory_order_relaxed);
+	c->told_out = c->nout != 0;
 }
 
-/* The registers of a patched call. */
+/* A patched call: its number and arguments. */
 static void
-header_read(struct ctx *c, struct abi_regs *r, struct stop *stop)
+call_read(struct ctx *c, struct abi_regs *r, struct stop *stop)
 {
-	c->next = atomic_load_explicit(&c->sh->next, memory_order_relaxed);
-	c->back = atomic_load_explicit(&c->sh->go_to, memory_order_relaxed);
+	c->partial = true;
 	c->lost = atomic_load_explicit(&c->s->sites.lost, memory_order_relaxed);
 	r->rax = header_get(c, CTX_RAX);
-	r->rbx = header_get(c, CTX_RBX);
-	r->rdx = header_get(c, CTX_RDX);
-	r->rsi = header_get(c, CTX_RSI);
 	r->rdi = header_get(c, CTX_RDI);
-	r->rbp = header_get(c, CTX_RBP);
-	r->rsp = header_get(c, CTX_RSP);
+	r->rsi = header_get(c, CTX_RSI);
+	r->rdx = header_get(c, CTX_RDX);
+	r->r10 = header_get(c, CTX_R10);
 	r->r8 = header_get(c, CTX_R8);
 	r->r9 = header_get(c, CTX_R9);
-	r->r10 = header_get(c, CTX_R10);
+	data_read(c, r);
+	stop_syscall(r, stop, false);
+}
+
+/* The rest of its registers. */
+static void
+systrap_regs(struct ctx *c, struct abi_regs *r)
+{
+	if (!c->partial)
+		return;
+	c->partial = false;
+	c->next = header_get(c, CTX_RCX);
+	c->back = atomic_load_explicit(&c->sh->go_to, memory_order_relaxed);
+	r->rbx = header_get(c, CTX_RBX);
+	r->rbp = header_get(c, CTX_RBP);
+	r->rsp = header_get(c, CTX_RSP);
 	r->r12 = header_get(c, CTX_R12);
 	r->r13 = header_get(c, CTX_R13);
 	r->r14 = header_get(c, CTX_R14);
@@ -376,8 +405,6 @@ header_read(struct ctx *c, struct abi_regs *r, struct stop *stop)
 	r->r11 = r->eflags;
 	r->rip = r->rcx = c->next;
 	bases_out(c, r);
-	data_read(c, r);
-	stop_syscall(r, stop, false);
 }
 
 /* Where the guest goes on in truth: in the slot it came from, or wherever a patch has moved rip. */
@@ -415,10 +442,16 @@ header_write(struct ctx *c, const struct abi_regs *r)
 static bool
 stop_read(struct ctx *c, struct abi_regs *regs, struct stop *stop)
 {
-	uint32_t way = atomic_load_explicit(&c->sh->way, memory_order_relaxed);
+	uint32_t way = WAY_PATCH;
 
+	if (!c->live)
+		way = atomic_load_explicit(&c->sh->way, memory_order_relaxed);
 	memset(stop, 0, sizeof *stop);
 	c->patched = way != WAY_FRAME;
+	if (way == WAY_PATCH) {
+		call_read(c, regs, stop);
+		return true;
+	}
 	/* Done, unless the stub says otherwise; twice the same does no harm. */
 	if (way == WAY_KICK || way == WAY_OUT)
 		ctx_flush(c);
@@ -426,12 +459,9 @@ stop_read(struct ctx *c, struct abi_regs *regs, struct stop *stop)
 	c->in[0].len = c->in[1].len = 0;
 	c->nout = 0;
 	c->out_end = c->out_at;
-	if (way == WAY_PATCH)
-		header_read(c, regs, stop);
-	else if (way == WAY_KICK || way == WAY_OUT)
-		stop->kind = STOP_KICK;		/* regs are what we let it go with */
-	else
+	if (way != WAY_KICK && way != WAY_OUT)
 		return frame_read(c, regs, stop);
+	stop->kind = STOP_KICK;			/* regs are what we let it go with */
 	return true;
 }
 
@@ -440,7 +470,7 @@ stop_read(struct ctx *c, struct abi_regs *regs, struct stop *stop)
 static bool
 is_running(uint32_t state)
 {
-	return state == ST_RUN || state == ST_RUN_SLEEP;
+	return state == ST_RUN || state == ST_RUN_SLEEP || state == ST_BACK;
 }
 
 /* May one more thread wait awake on either side?  Each running guest has two. */
@@ -463,7 +493,9 @@ look_around(struct ctx *c)
 {
 	uint64_t now;
 
-	c->trying = false;
+	if (!c->slept)
+		return;
+	c->slept = c->trying = false;
 	c->together = (atomic_load_explicit(&c->sh->cpu, memory_order_relaxed) & 0xfff) == host_cpu();
 	if (!c->together) {
 		c->try_gap_ns = 0;
@@ -529,12 +561,14 @@ stop_sleep(struct ctx *c, bool hurry)
 
 	ctx_inc(c, sleeps);
 	for (;;) {
-		uint32_t state = ST_RUN;
+		uint32_t state = atomic_load_explicit(&c->sh->state, memory_order_acquire);
 		bool kicked;
 		int err;
 
-		if (!atomic_compare_exchange_strong(&c->sh->state, &state, ST_RUN_SLEEP) && state != ST_RUN_SLEEP)
+		if (!is_running(state))
 			return true;
+		if (state != ST_RUN_SLEEP && !atomic_compare_exchange_strong(&c->sh->state, &state, ST_RUN_SLEEP))
+			continue;
 		if (atomic_load(&c->s->dead))
 			return false;
 		kicked = hurry || atomic_load(&c->kick) != 0;
@@ -554,28 +588,49 @@ stop_sleep(struct ctx *c, bool hurry)
 	}
 }
 
-/* Hands the thread to the stub with *op* to do and waits until it is ours again. */
+/*
+ * Lets the thread go, with what c->op says to do, and waits until it is ours again.  back: ST_BACK will do, if the
+ * stub waits for it.
+ */
 static bool
-stub_go(struct ctx *c, uint32_t op)
+stub_go(struct ctx *c, bool back)
 {
-	uint32_t spins, was;
-	bool ok;
+	uint32_t spins, was, state;
 
 	c->tries++;
-	atomic_store_explicit(&c->sh->op, op, memory_order_relaxed);
 	look_around(c);
 	spins = may_spin(c, c->spin_there) ? spin_turns(c) : 0;
 	atomic_store_explicit(&c->sh->spin, spins, memory_order_relaxed);
-	was = atomic_exchange(&c->sh->state, ST_RUN);
-	if (was != ST_STOP)
+	was = atomic_exchange(&c->sh->state, back && c->live ? ST_BACK : ST_RUN);
+	if (was == ST_STOP_SLEEP) {
+		c->slept = true;
 		host_futex_wake(&c->sh->state, 1, true);
+	}
 	/* Did the stub's waiting pay off last time? */
 	if (c->told_to_spin && !c->together)
-		score(&c->spin_there, was == ST_STOP);
+		score(&c->spin_there, was != ST_STOP_SLEEP);
 	c->told_to_spin = spins != 0;
-	ok = stop_spin(c) || stop_sleep(c, op != COP_RESUME);
-	return ok && !is_running(atomic_load(&c->sh->state)) && atomic_load(&c->sh->state) != ST_DEAD &&
-	    !atomic_load(&c->s->dead);
+	if (!stop_spin(c)) {
+		c->slept = true;
+		if (!stop_sleep(c, c->op != COP_RESUME))
+			return false;
+	}
+	state = atomic_load_explicit(&c->sh->state, memory_order_acquire);
+	c->live = state == ST_CALL;
+	return !is_running(state) && state != ST_DEAD && !atomic_load_explicit(&c->s->dead, memory_order_relaxed);
+}
+
+/* Has the stub do op for us. */
+static bool
+stub_work(struct ctx *c, uint32_t op)
+{
+	c->op = op;
+	atomic_store_explicit(&c->sh->op, op, memory_order_relaxed);
+	if (!stub_go(c, false))
+		return false;
+	c->op = COP_RESUME;
+	atomic_store_explicit(&c->sh->op, COP_RESUME, memory_order_relaxed);
+	return true;
 }
 
 /* ---- operations ---------------------------------------------------------- */
@@ -585,17 +640,30 @@ static bool
 frame_make(struct ctx *c)
 {
 	ctx_flush(c);
-	if (!stub_go(c, COP_FRAME) || atomic_load(&c->sh->way) != WAY_FRAME || frame_find(c) != 0)
+	if (!stub_work(c, COP_FRAME) || atomic_load(&c->sh->way) != WAY_FRAME || frame_find(c) != 0)
 		return false;
 	c->patched = false;
 	return true;
 }
 
+/* *back: the guest goes on behind the call that it has made. */
 static bool
-regs_load(struct ctx *c, const struct abi_regs *regs)
+regs_load(struct ctx *c, struct abi_regs *regs, bool *back)
 {
 	struct frame_uc *uc;
 
+	*back = false;
+	if (c->partial && !c->guest_gs && c->lost == atomic_load_explicit(&c->s->sites.lost, memory_order_relaxed)) {
+		data_write(c);
+		header_set(c, CTX_RAX, regs->rax);
+		if (c->rebase) {
+			atomic_store_explicit(&c->sh->bases, 0, memory_order_relaxed);
+			c->rebase = false;
+		}
+		*back = c->nout == 0;
+		return true;
+	}
+	systrap_regs(c, regs);
 	if (c->patched && ((regs->eflags & EFLAGS_TF) || c->guest_gs || regs->gs_base != 0) && !frame_make(c))
 		return false;
 	bases_in(c, regs);
@@ -662,7 +730,7 @@ is_detour(struct ctx *c, struct abi_regs *regs, struct stop *stop)
 static void
 systrap_run(struct ctx *c, struct abi_regs *regs, struct stop *stop)
 {
-	bool ok;
+	bool ok, back;
 
 	if (atomic_load_explicit(&c->s->dead, memory_order_relaxed)) {
 		ctx_give_up(c, stop);
@@ -678,7 +746,7 @@ systrap_run(struct ctx *c, struct abi_regs *regs, struct stop *stop)
 	}
 	atomic_fetch_add_explicit(&plat.nrun, 1, memory_order_relaxed);
 	do {
-		ok = regs_load(c, regs) && stub_go(c, COP_RESUME) && stop_read(c, regs, stop);
+		ok = regs_load(c, regs, &back) && stub_go(c, back) && stop_read(c, regs, stop);
 		/* A signal for a kick that was reported already: go on. */
 	} while (ok && (is_detour(c, regs, stop) || (stop->kind == STOP_KICK && !kick_take(c))));
 	atomic_fetch_sub_explicit(&plat.nrun, 1, memory_order_relaxed);
@@ -690,7 +758,10 @@ systrap_run(struct ctx *c, struct abi_regs *regs, struct stop *stop)
 static int
 systrap_attach(struct ctx *c)
 {
-	c->told_to_spin = false;
+	c->told_to_spin = c->partial = c->live = c->rebase = false;
+	c->told_out = c->slept = true;
+	c->op = COP_RESUME;
+	atomic_store_explicit(&c->sh->op, COP_RESUME, memory_order_relaxed);
 	return 0;
 }
 
@@ -700,7 +771,7 @@ systrap_leave(struct ctx *c)
 	if (atomic_load(&c->s->dead))
 		return;
 	atomic_store(&c->sh->op, COP_EXIT);
-	if (atomic_exchange(&c->sh->state, ST_RUN) != ST_STOP)
+	if (atomic_exchange(&c->sh->state, ST_RUN) == ST_STOP_SLEEP)
 		host_futex_wake(&c->sh->state, 1, true);
 }
 
@@ -708,7 +779,7 @@ systrap_leave(struct ctx *c)
 static bool
 fp_move(struct ctx *c, uint32_t op)
 {
-	return stub_go(c, op) && atomic_load(&c->sh->way) != WAY_FRAME;
+	return stub_work(c, op) && atomic_load(&c->sh->way) != WAY_FRAME;
 }
 
 static int
@@ -741,7 +812,7 @@ systrap_cas32(struct ctx *c, uint64_t va, uint32_t old, uint32_t new, uint32_t *
 	atomic_store_explicit(&c->sh->cas_va, va, memory_order_relaxed);
 	atomic_store_explicit(&c->sh->cas_old, old, memory_order_relaxed);
 	atomic_store_explicit(&c->sh->cas_new, new, memory_order_relaxed);
-	if (!stub_go(c, COP_CAS))
+	if (!stub_work(c, COP_CAS))
 		return -EFAULT;
 	*seen = atomic_load_explicit(&c->sh->cas_seen, memory_order_relaxed);
 	return atomic_load_explicit(&c->sh->cas_rc, memory_order_relaxed) == 0 ? 0 : -EFAULT;
@@ -750,6 +821,7 @@ systrap_cas32(struct ctx *c, uint64_t va, uint32_t old, uint32_t new, uint32_t *
 const struct ctx_ops systrap_ops = {
 	.attach = systrap_attach,
 	.run = systrap_run,
+	.regs = systrap_regs,
 	.leave = systrap_leave,
 	.get_fp = systrap_get_fp,
 	.set_fp = systrap_set_fp,

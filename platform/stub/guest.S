@@ -79,7 +79,9 @@ again:
 call:
 	mov	CTX_GOTO(%rsp), %r11
 	mov	-8(%r11), %rcx
-	mov	%rcx, CTX_NEXT(%rsp)
+	mov	CTX_FLAGS(%rsp), %r11
+	mov	%rcx, CTX_RCX(%rsp)
+	mov	%r11, CTX_R11(%rsp)
 	mov	%rbx, CTX_RBX(%rsp)
 	mov	%rdx, CTX_RDX(%rsp)
 	mov	%rsi, CTX_RSI(%rsp)
@@ -97,22 +99,24 @@ call:
 	movl	$WAY_PATCH, CTX_WAY(%rbx)
 	testl	$BASES_INSN, CTX_BASES(%rbx)
 	jz	in
-	rdfsbase %rax
-	mov	%rax, CTX_FSBASE(%rbx)
+	rdfsbase %rcx
+	mov	%rcx, CTX_FSBASE(%rbx)
 
 /*
  * Arguments on their way in: r12 what is left of the call's word (platform.h), r13 where the next
  * small one goes, r14 where its length.  What faults is left to the sentry, see `in_faulted`.
  */
 in:
-	movq	$0, CTX_IN_LEN(%rbx)
+	mov	$ST_CALL, %r11d
 	mov	CTX_RAX(%rbx), %eax
 	cmp	$STUB_MARSHAL_CALLS, %eax
-	jae	stop
+	jae	stop_as
 	movabs	$STUB_MARSHAL, %rcx
-	mov	(%rcx,%rax,4), %r12d
-	and	$0x3fffffff, %r12d
-	jz	stop
+	mov	(%rcx,%rax,4), %ecx
+	and	$0x3fffffff, %ecx
+	jz	stop_as
+	mov	%ecx, %r12d
+	movq	$0, CTX_IN_LEN(%rbx)
 	cld
 	lea	STUB_CTX_DATA+CTX_HDR-STUB_CTX_SIZE(%rbx), %r13
 	lea	CTX_IN_LEN(%rbx), %r14
@@ -120,7 +124,7 @@ in_next:
 	mov	%r12d, %eax
 	shr	$2, %eax
 	and	$7, %eax
-	mov	CTX_REGS(%rbx,%rax,8), %rsi
+	mov	CTX_ARGS(%rbx,%rax,8), %rsi
 	mov	%r12d, %edx
 	shr	$5, %edx
 	and	$0x1ff, %edx
@@ -132,7 +136,7 @@ in_next:
 	cmp	$2, %eax
 	jb	in_string
 	je	in_fixed
-	mov	CTX_REGS(%rbx,%rdx,8), %rcx
+	mov	CTX_ARGS(%rbx,%rdx,8), %rcx
 	lea	DATA_BIG+CTX_HDR-STUB_CTX_SIZE(%rbx), %rdi
 	cmp	$DATA_BIG_SIZE, %rcx
 	ja	in_done
@@ -161,32 +165,73 @@ in_done:
 	add	$DATA_SMALL, %r13
 	shr	$15, %r12d
 	jnz	in_next
+	mov	CTX_RDX(%rbx), %rdx
+	mov	CTX_RSI(%rbx), %rsi
+	mov	CTX_RDI(%rbx), %rdi
+	mov	CTX_R12(%rbx), %r12
+	mov	CTX_R13(%rbx), %r13
+	mov	CTX_R14(%rbx), %r14
+	jmp	stop_as
 
-/* ---- stopped: rbx the header ---- */
-
+/*
+ * ---- stopped: rbx the header, r11d the state to announce ----
+ *
+ * While a call is waited for awake, all registers but rax, rbx, rcx, r11 and rsp are the guest's, so
+ * that it can go back with no more than these.
+ */
 stop:
-	mov	$CPU_SEGMENT, %eax		/* its limit is the number of the processor */
-	lsl	%eax, %eax
-	mov	%eax, CTX_CPU(%rbx)
-	mov	$ST_STOP, %eax
+	mov	$ST_STOP, %r11d
+stop_as:
+	mov	CTX_SPIN(%rbx), %ecx
+	mov	%r11d, %eax
 	xchg	%eax, CTX_STATE(%rbx)
 stopped:
 	cmp	$ST_RUN_SLEEP, %eax
-	jne	1f
+	je	wake
+1:	mov	CTX_STATE(%rbx), %eax
+	cmp	%r11d, %eax
+	jne	2f
+	dec	%ecx
+	js	sleep
+	pause
+	jmp	1b
+2:	cmp	$ST_BACK, %eax
+	jne	go
+	mov	CTX_RAX(%rbx), %rax
+	mov	CTX_RCX(%rbx), %rcx
+	mov	CTX_R11(%rbx), %r11
+	lea	CTX_FLAGS(%rbx), %rsp
+	mov	CTX_RBX(%rbx), %rbx
+	popf
+	mov	%gs:CTX_RSP, %rsp
+	jmp	*%gs:CTX_GOTO
+
+	.macro	where_am_i
+	mov	$CPU_SEGMENT, %eax		/* its limit is the number of the processor */
+	lsl	%eax, %eax
+	mov	%eax, CTX_CPU(%rbx)
+	.endm
+
+wake:
+	mov	%r11d, %r13d
+	where_am_i
 	lea	CTX_STATE(%rbx), %rdi
 	mov	$1, %esi			/* FUTEX_WAKE */
 	mov	$1, %edx
 	mov	$NR_futex, %eax
 	syscall
-1:	mov	CTX_SPIN(%rbx), %r12d
+	mov	CTX_SPIN(%rbx), %r12d
 2:	mov	CTX_STATE(%rbx), %eax
-	cmp	$ST_STOP, %eax
+	cmp	%r13d, %eax
 	jne	go
 	dec	%r12d
 	js	3f
 	pause
 	jmp	2b
-3:	mov	$ST_STOP, %eax
+sleep:
+	mov	%r11d, %r13d
+3:	where_am_i
+	mov	%r13d, %eax
 	mov	$ST_STOP_SLEEP, %ecx
 	lock cmpxchg %ecx, CTX_STATE(%rbx)
 	jne	go
@@ -311,9 +356,12 @@ kicked:
 	jb	3f
 	/* Stopped, and let go again?  Unless it is work for the sentry that will stop once more. */
 	mov	CTX_STATE(%rbx), %eax
+	cmp	$ST_BACK, %eax
+	je	4f
 	sub	$ST_RUN, %eax
 	cmp	$(ST_RUN_SLEEP - ST_RUN), %eax
 	ja	3f
+4:
 	cmpl	$COP_RESUME, CTX_OP(%rbx)
 	jne	3f
 	lea	stop_again(%rip), %rcx

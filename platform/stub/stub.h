@@ -36,50 +36,53 @@
 
 /* A context's header, and the states of its first word. */
 #define CTX_HDR		512
+/* The line that a plain patched call and its answer travel in: nothing else of the header changes hands then. */
 #define CTX_STATE	0
 #define CTX_SPIN	4
-#define CTX_UC		8
-#define CTX_FSBASE	16
-#define CTX_GSBASE	24
-#define CTX_OP		32
-#define CTX_BASES	36
-#define CTX_CASVA	40
-#define CTX_CASOLD	48
-#define CTX_CASNEW	52
-#define CTX_SEEN	56
-#define CTX_RC		60
-#define CTX_WAY		64
-#define CTX_KNOWN	68
-#define CTX_SELF	72
-#define CTX_MAGIC	80
-#define CTX_GOTO	88
-#define CTX_NEXT	96
-#define CTX_KICKED	104
-#define CTX_CPU		108
-#define CTX_ANSWERED	112
-#define CTX_REGS	120	/* the six arguments in order first */
-#define CTX_RDI		(CTX_REGS + 0)
-#define CTX_RSI		(CTX_REGS + 8)
-#define CTX_RDX		(CTX_REGS + 16)
-#define CTX_R10		(CTX_REGS + 24)
-#define CTX_R8		(CTX_REGS + 32)
-#define CTX_R9		(CTX_REGS + 40)
-#define CTX_RAX		(CTX_REGS + 48)
-#define CTX_RBX		(CTX_REGS + 56)
-#define CTX_RCX		(CTX_REGS + 64)
-#define CTX_RBP		(CTX_REGS + 72)
-#define CTX_RSP		(CTX_REGS + 80)
-#define CTX_R11		(CTX_REGS + 88)
-#define CTX_R12		(CTX_REGS + 96)
-#define CTX_R13		(CTX_REGS + 104)
-#define CTX_R14		(CTX_REGS + 112)
-#define CTX_R15		(CTX_REGS + 120)
-#define CTX_FLAGS	(CTX_REGS + 128)
-#define CTX_ANSWERS	256
+#define CTX_REGS	8
+#define CTX_RAX		(CTX_REGS + 0)
+#define CTX_ARGS	(CTX_REGS + 8)	/* in order */
+#define CTX_RDI		(CTX_ARGS + 0)
+#define CTX_RSI		(CTX_ARGS + 8)
+#define CTX_RDX		(CTX_ARGS + 16)
+#define CTX_R10		(CTX_ARGS + 24)
+#define CTX_R8		(CTX_ARGS + 32)
+#define CTX_R9		(CTX_ARGS + 40)
+/* What the stub writes and the sentry looks at when it has to. */
+#define CTX_FLAGS	(CTX_REGS + 56)
+#define CTX_RSP		(CTX_REGS + 64)
+#define CTX_RBX		(CTX_REGS + 72)
+#define CTX_RBP		(CTX_REGS + 80)
+#define CTX_R12		(CTX_REGS + 88)
+#define CTX_R13		(CTX_REGS + 96)
+#define CTX_R14		(CTX_REGS + 104)
+#define CTX_R15		(CTX_REGS + 112)
+#define CTX_RCX		(CTX_REGS + 120)
+#define CTX_R11		(CTX_REGS + 128)
+#define CTX_GOTO	144
+#define CTX_FSBASE	152
+#define CTX_IN_LEN	160
+#define CTX_WAY		168
+#define CTX_KICKED	172
+#define CTX_CPU		176
+#define CTX_SEEN	180
+#define CTX_RC		184
+#define CTX_UC		192
+#define CTX_ANSWERED	200
+/* What the sentry writes, seldom. */
+#define CTX_OP		256
+#define CTX_BASES	260
+#define CTX_GSBASE	264
+#define CTX_CASVA	272
+#define CTX_CASOLD	280
+#define CTX_CASNEW	284
+#define CTX_SELF	288
+#define CTX_MAGIC	296
+#define CTX_KNOWN	304
+#define CTX_ANSWERS	308
 #define CTX_NANSWERS	16
-#define CTX_IN_LEN	320
-#define CTX_OUT_N	328
-#define CTX_OUT		336
+#define CTX_OUT_N	384
+#define CTX_OUT		392
 #define CTX_NOUT	4
 #define OUT_VA		0
 #define OUT_OFF		8
@@ -110,6 +113,8 @@
 #define ST_RUN_SLEEP	2	/* ... and the sentry sleeps on the word */
 #define ST_STOP		3	/* the sentry's turn */
 #define ST_STOP_SLEEP	4	/* ... and the stub sleeps on the word */
+#define ST_CALL		5	/* as ST_STOP, at a patched call, and the stub waits with the guest's registers in place */
+#define ST_BACK		6	/* as ST_RUN, after ST_CALL: nothing has changed but rax */
 
 #define COP_RESUME	0
 #define COP_CAS		1
@@ -146,24 +151,27 @@ struct stub_res {
 struct stub_ctx {
 	_Atomic uint32_t state;
 	_Atomic uint32_t spin;		/* how long the stub waits awake */
+	_Atomic uint64_t regs[17];	/* as CTX_REGS says */
+	_Atomic uint64_t go_to;		/* where a patched call comes back to; what follows it in the text is rcx */
+	_Atomic uint64_t fs_base;
+	_Atomic uint32_t in_len[2];	/* bytes of each argument that are here; 0: not */
+	_Atomic uint32_t way;		/* WAY_* */
+	_Atomic uint32_t kicked;	/* the next call may not be answered by the stub */
+	_Atomic uint32_t cpu;		/* low twelve bits: where it waited last when it did not pay */
+	_Atomic uint32_t cas_seen, cas_rc, pad;
 	_Atomic uint64_t uc;		/* where the host put the registers */
-	_Atomic uint64_t fs_base, gs_base;
+	_Atomic uint64_t answered;	/* calls that were */
+	uint64_t	pad2[6];
 	_Atomic uint32_t op;
 	_Atomic uint32_t bases;		/* BASES_* */
+	_Atomic uint64_t gs_base;
 	_Atomic uint64_t cas_va;
-	_Atomic uint32_t cas_old, cas_new, cas_seen, cas_rc;
-	_Atomic uint32_t way;		/* WAY_* */
-	_Atomic uint32_t known;		/* bit n: answers[n] holds */
+	_Atomic uint32_t cas_old, cas_new;
 	uint64_t	self, magic;	/* address of this header in the stub; CTX_MAGIC_VALUE */
-	_Atomic uint64_t go_to;		/* where a patched call comes back to */
-	_Atomic uint64_t next;		/* what follows it in the guest's text */
-	_Atomic uint32_t kicked;	/* the next call may not be answered by the stub */
-	_Atomic uint32_t cpu;		/* low twelve bits: where it stopped last */
-	_Atomic uint64_t answered;	/* calls that were */
-	_Atomic uint64_t regs[17];	/* as CTX_REGS says */
+	_Atomic uint32_t known;		/* bit n: answers[n] holds */
 	_Atomic uint32_t answers[CTX_NANSWERS]; /* by enum ctx_answer; 0 is unused */
-	_Atomic uint32_t in_len[2];	/* bytes of each argument that are here; 0: not */
-	_Atomic uint32_t nout, pad;	/* results to copy */
+	uint32_t	pad3[3];
+	_Atomic uint32_t nout, pad4;	/* results to copy */
 	struct stub_out	{ uint64_t va; uint32_t off, len; } out[CTX_NOUT];
 };
 
@@ -171,11 +179,34 @@ _Static_assert(sizeof(struct stub_ent) == ENT_SIZE && offsetof(struct stub_ent, 
 _Static_assert(offsetof(struct stub_cmd, ent) == CMD_ENT && offsetof(struct stub_cmd, id) == CMD_ID, "cmd");
 _Static_assert(sizeof(struct stub_cmd) <= STUB_CMD_SIZE, "cmd size");
 _Static_assert(offsetof(struct stub_res, val) == RES_VAL, "res");
-_Static_assert(offsetof(struct stub_ctx, gs_base) == CTX_GSBASE && offsetof(struct stub_ctx, bases) == CTX_BASES &&
-    offsetof(struct stub_ctx, cas_va) == CTX_CASVA && offsetof(struct stub_ctx, cas_rc) == CTX_RC &&
-    offsetof(struct stub_ctx, self) == CTX_SELF && offsetof(struct stub_ctx, regs) == CTX_REGS &&
-    offsetof(struct stub_ctx, answers) == CTX_ANSWERS && offsetof(struct stub_ctx, in_len) == CTX_IN_LEN &&
-    offsetof(struct stub_ctx, out) == CTX_OUT && DATA_BIG + DATA_BIG_SIZE == STUB_CTX_DATA_END && sizeof(struct stub_ctx) <= CTX_HDR, "ctx");
+#define AT(field, at)	_Static_assert(offsetof(struct stub_ctx, field) == (at), #field)
+AT(spin, CTX_SPIN);
+AT(regs, CTX_REGS);
+AT(go_to, CTX_GOTO);
+AT(fs_base, CTX_FSBASE);
+AT(in_len, CTX_IN_LEN);
+AT(way, CTX_WAY);
+AT(kicked, CTX_KICKED);
+AT(cpu, CTX_CPU);
+AT(cas_seen, CTX_SEEN);
+AT(cas_rc, CTX_RC);
+AT(uc, CTX_UC);
+AT(answered, CTX_ANSWERED);
+AT(op, CTX_OP);
+AT(bases, CTX_BASES);
+AT(gs_base, CTX_GSBASE);
+AT(cas_va, CTX_CASVA);
+AT(cas_old, CTX_CASOLD);
+AT(cas_new, CTX_CASNEW);
+AT(self, CTX_SELF);
+AT(magic, CTX_MAGIC);
+AT(known, CTX_KNOWN);
+AT(answers, CTX_ANSWERS);
+AT(nout, CTX_OUT_N);
+AT(out, CTX_OUT);
+#undef AT
+_Static_assert(CTX_FLAGS == 64 && CTX_OUT_N % 64 == 0, "lines");
+_Static_assert(DATA_BIG + DATA_BIG_SIZE == STUB_CTX_DATA_END && sizeof(struct stub_ctx) <= CTX_HDR, "ctx");
 
 /* The linked stub (blob.S). */
 extern const char stub_blob[], stub_blob_end[];

@@ -49,7 +49,7 @@ put_last_calls(struct strbuf *sb, const struct task *t, uint32_t n)
 }
 
 static void
-print_task(const struct task *t, bool mine)
+print_task(struct task *t, bool mine)
 {
 	static const char letters[] = "RSDTtZX";
 	char line[1536];
@@ -72,7 +72,8 @@ print_task(const struct task *t, bool mine)
 	}
 	if (why)
 		sb_printf(&sb, " waiting: %s", why);
-	sb_printf(&sb, " rip %#llx", (unsigned long long)t->regs.rip);
+	if (mine)
+		sb_printf(&sb, " rip %#llx", (unsigned long long)task_regs(t)->rip);
 	put_last_calls(&sb, t, mine ? LAST_CALLS : OTHERS);
 	sb_puts(&sb, "\n");
 	log_line(line, sb.len);
@@ -93,7 +94,7 @@ print_kernel(void)
 	if (syscall_task)
 		print_task(syscall_task, true);
 	for (n = tree_first(&kernel.tasks); n && count < TASKS_MAX; n = tree_next(n), count++) {
-		const struct task *t = container_of(n, struct task, node);
+		struct task *t = container_of(n, struct task, node);
 
 		if (t != syscall_task)
 			print_task(t, false);

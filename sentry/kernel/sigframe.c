@@ -246,10 +246,10 @@ bad_frame(struct task *t)
 int64_t
 sigframe_return(struct task *t)
 {
-	uint64_t at = t->regs.rsp - 8;
+	struct abi_regs *r = task_regs(t);
+	uint64_t at = r->rsp - 8;
 	struct abi_ucontext uc;
 	const struct abi_sigcontext *sc = &uc.uc_mcontext;
-	struct abi_regs *r = &t->regs;
 	int err;
 
 	t->restart.fn = NULL;

@@ -140,7 +140,7 @@ struct task {
 
 	/* guest state [t] */
 	struct ctx	*ctx;		/* [t] reads; changes under S, for task_kick; NULL before the first run and after exit */
-	struct abi_regs	 regs;
+	struct abi_regs	 regs;		/* [t] at a call rax, orig_rax and the arguments only: task_regs */
 	struct mm	*mm;		/* counted; read by others with task_mm_get (alloc_mu) */
 	uint64_t	 fault_trapno, fault_error, fault_cr2;	/* of the last fault, for sigcontext */
 	uint64_t	 stuck_rip, stuck_addr, stuck_count;	/* a fault that comes back */
@@ -287,6 +287,8 @@ uint64_t ticks_to_ns(uint64_t ticks);
  * sighand held (it keeps t->ctx from going away).
  */
 void task_kick(struct task *t);
+/* All registers of the guest, to look at or to change: t->regs, whole. Own thread, between two runs. */
+struct abi_regs *task_regs(struct task *t);
 /* The session of t's process and its group, counted. */
 struct session *process_session_get(struct process *p);
 struct pidgroup *process_pgrp_get(struct process *p);

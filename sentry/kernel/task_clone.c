@@ -148,7 +148,7 @@ copy_state(struct task *t, struct task *child, const struct clone_request *r)
 	err = ctx_get_fp(t->ctx, child->start_fp);
 	if (err)
 		return err;
-	child->regs = t->regs;
+	child->regs = *task_regs(t);
 	child->regs.rax = 0;
 	child->regs.orig_rax = (uint64_t)-1;
 	if (r->stack)

@@ -23,6 +23,14 @@
 
 #define FAULT_RETRIES	1000	/* of one instruction at one address, before it counts as a bug of ours */
 
+struct abi_regs *
+task_regs(struct task *t)
+{
+	if (t->ctx != NULL)
+		ctx_regs(t->ctx, &t->regs);
+	return &t->regs;
+}
+
 void
 task_kick(struct task *t)
 {
@@ -148,6 +156,7 @@ static void
 before_guest(struct task *t, bool in_syscall, bool here)
 {
 	ctx_flush(t->ctx);
+	(void)task_regs(t);
 	if (leaves_vdso(t, in_syscall, here))
 		return;
 	if (!t->exit_now)

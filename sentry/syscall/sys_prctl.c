@@ -313,16 +313,16 @@ sys_arch_prctl(struct task *t, int32_t code, gaddr_t addr)
 		if (gaddr_raw(addr) >= GUEST_TOP)
 			return -EPERM;
 		if (code == ARCH_SET_FS) {
-			t->regs.fs_base = gaddr_raw(addr);
+			task_regs(t)->fs_base = gaddr_raw(addr);
 		} else {
-			t->regs.gs_base = gaddr_raw(addr);
+			task_regs(t)->gs_base = gaddr_raw(addr);
 			ctx_guest_gs(t->ctx);
 		}
 		return 0;
 	case ARCH_GET_FS:
-		return put_u64(t, addr, t->regs.fs_base);
+		return put_u64(t, addr, task_regs(t)->fs_base);
 	case ARCH_GET_GS:
-		return put_u64(t, addr, t->regs.gs_base);
+		return put_u64(t, addr, task_regs(t)->gs_base);
 	case ARCH_GET_CPUID:
 		return 1;
 	case ARCH_SET_CPUID:

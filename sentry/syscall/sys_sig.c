@@ -201,7 +201,7 @@ set_altstack(struct task *t, const struct abi_stack *ss)
 {
 	uint32_t mode = (uint32_t)ss->flags & ~SS_AUTODISARM;
 
-	if (signal_on_altstack(t, t->regs.rsp))
+	if (signal_on_altstack(t, task_regs(t)->rsp))
 		return -EPERM;
 	if (mode != SS_DISABLE && mode != SS_ONSTACK && mode != 0)
 		return -EINVAL;
@@ -226,7 +226,7 @@ sys_sigaltstack(struct task *t, gaddr_t ss, gaddr_t old_ss)
 
 	if (t->altstack_size == 0)
 		flags |= SS_DISABLE;
-	else if (signal_on_altstack(t, t->regs.rsp))
+	else if (signal_on_altstack(t, task_regs(t)->rsp))
 		flags |= SS_ONSTACK;
 	old.flags = (int32_t)flags;
 	if (!gaddr_is_null(ss)) {

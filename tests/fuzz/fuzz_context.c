@@ -49,6 +49,7 @@ fill(const uint8_t *data, size_t size)
 	size -= n;
 	/* Most ways are none, and most numbers are no calls. */
 	c.sh->way &= 3;
+	c.live = c.sh->state == ST_CALL;
 	c.sh->regs[(CTX_RAX - CTX_REGS) / 8] %= 2 * WORDS;
 	plat.fsgsbase = c.sh->bases & BASES_INSN;
 	/* Small numbers are offsets: an input should not have to guess an address. */
@@ -106,6 +107,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* A kick on the way out leaves them as they are. */
 	regs.cs = USER_CS;
 	regs.ss = USER_SS;
+	c.partial = false;
 	if (stop_read(&c, &regs, &stop)) {
 		check_stop(&regs, &stop);
 		if (c.patched)

@@ -89,7 +89,7 @@ scribble(void *arg)
 }
 
 static void
-use(void)
+use(bool live)
 {
 	char image[FP_MAX];
 	struct abi_regs regs;
@@ -100,6 +100,7 @@ use(void)
 	regs.cs = USER_CS;
 	regs.ss = USER_SS;
 	regs.ds = 0;
+	ctx.live = live;
 	if (!stop_read(&ctx, &regs, &stop))
 		return;
 	check(stop.kind == STOP_SYSCALL || stop.kind == STOP_FAULT || stop.kind == STOP_KICK);
@@ -174,7 +175,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check(pthread_create(&other, NULL, scribble, NULL) == 0);
 	}
 	for (int i = 0; i < (flags & QUIET ? 1 : 20); i++)
-		use();
+		use((i + flags) % 4 == 0);
 	if (!(flags & QUIET)) {
 		atomic_store(&scribbling, false);
 		check(pthread_join(other, NULL) == 0);

@@ -53,7 +53,7 @@ patched_out(struct ctx *c, uint64_t va)
 		if (ctx_out(c, va, results, sizes[i]))
 			va += i % 2 ? sizes[i] : 0x10001;
 		(void)ctx_owes(c, va - 1, sizes[i]);
-		(void)ctx_owes(c, c->sh->regs[1], c->sh->regs[2]);
+		(void)ctx_owes(c, c->sh->regs[2], c->sh->regs[3]);
 	}
 	if (c->nout > CTX_NOUT || c->out_at > STUB_CTX_DATA_END)
 		abort();
@@ -69,6 +69,7 @@ static void
 patched_use(struct ctx *c, const struct abi_regs *regs)
 {
 	struct abi_regs r = *regs;
+	bool back;
 
 	for (unsigned i = 0; i < ARRAY_LEN(c->in); i++) {
 		if (c->in[i].len != 0 && (c->in[i].off < STUB_CTX_DATA || c->in[i].len > DATA_BIG_SIZE ||
@@ -83,7 +84,11 @@ patched_use(struct ctx *c, const struct abi_regs *regs)
 	patched_out(c, regs->rsi);
 	ctx_answer(c, ANSWER_TID, 1);
 	/* And back, by the header, or not at all: the dead make no frame. */
-	(void)!regs_load(c, &r);
+	(void)!regs_load(c, &r, &back);
+	if (back && c->nout != 0)
+		abort();
+	ctx_regs(c, &r);
+	(void)!regs_load(c, &r, &back);
 	ctx_flush(c);
 	atomic_store(&c->sh->known, 0);
 	if (c->nout != 0 || ctx_out(c, regs->rsi, "x", 1))

@@ -135,6 +135,14 @@ start_regs(void)
 	return r;
 }
 
+/* One stop with all registers. */
+static void
+run_guest(struct ctx *c, struct abi_regs *r, struct stop *st)
+{
+	ctx_run(c, r, st);
+	ctx_regs(c, r);
+}
+
 #define START(name)							\
 	struct space *s;						\
 	struct ctx *c;							\
@@ -152,7 +160,7 @@ start_regs(void)
 } while (0)
 
 #define RUN_SYSCALL(n) do {						\
-	ctx_run(c, &r, &st);						\
+	run_guest(c, &r, &st);						\
 	ck_assert_int_eq(st.kind, STOP_SYSCALL);			\
 	ck_assert_uint_eq(r.orig_rax, (n));				\
 } while (0)

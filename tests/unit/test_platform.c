@@ -35,7 +35,7 @@ END_TEST
 START_TEST(test_faults)
 {
 	START(ud2);
-	ctx_run(c, &r, &st);
+	run_guest(c, &r, &st);
 	ck_assert_int_eq(st.kind, STOP_FAULT);
 	ck_assert_int_eq(st.signo, SIGILL);
 	ck_assert_uint_eq(r.rip, CODE);
@@ -43,21 +43,21 @@ START_TEST(test_faults)
 
 	ck_assert_int_eq(fill(s, g_int3, g_int3_end), 0);
 	r = start_regs();
-	ctx_run(c, &r, &st);
+	run_guest(c, &r, &st);
 	ck_assert_int_eq(st.kind, STOP_FAULT);
 	ck_assert_int_eq(st.signo, SIGTRAP);
 	ck_assert_uint_eq(r.rip, CODE + 1);
 
 	ck_assert_int_eq(fill(s, g_div, g_div_end), 0);
 	r = start_regs();
-	ctx_run(c, &r, &st);
+	run_guest(c, &r, &st);
 	ck_assert_int_eq(st.kind, STOP_FAULT);
 	ck_assert_int_eq(st.signo, SIGFPE);
 	ck_assert_int_eq(st.code, FPE_INTDIV);
 
 	ck_assert_int_eq(fill(s, g_tf, g_tf_end), 0);
 	r = start_regs();
-	ctx_run(c, &r, &st);
+	run_guest(c, &r, &st);
 	ck_assert_int_eq(st.kind, STOP_FAULT);
 	ck_assert_int_eq(st.signo, SIGTRAP);
 	ck_assert_int_eq(st.code, TRAP_TRACE);
@@ -71,7 +71,7 @@ START_TEST(test_page_faults)
 
 	START(load);
 	r.rdi = 0x12345000;
-	ctx_run(c, &r, &st);
+	run_guest(c, &r, &st);
 	ck_assert_int_eq(st.kind, STOP_FAULT);
 	ck_assert_int_eq(st.signo, SIGSEGV);
 	ck_assert_int_eq(st.code, SEGV_MAPERR);
@@ -84,7 +84,7 @@ START_TEST(test_page_faults)
 	RUN_SYSCALL(1);
 	ck_assert_int_eq(fill(s, g_store, g_store_end), 0);
 	r.rip = CODE;
-	ctx_run(c, &r, &st);
+	run_guest(c, &r, &st);
 	ck_assert_int_eq(st.kind, STOP_FAULT);
 	ck_assert_int_eq(st.signo, SIGSEGV);
 	ck_assert_int_eq(st.code, SEGV_ACCERR);
@@ -102,7 +102,7 @@ START_TEST(test_page_faults)
 	m.op = MAPOP_MUNMAP;
 	ck_assert_int_eq(space_exec(s, &m, 1), 0);
 	r.rip = CODE;
-	ctx_run(c, &r, &st);
+	run_guest(c, &r, &st);
 	ck_assert_int_eq(st.signo, SIGSEGV);
 	END();
 }
@@ -188,7 +188,7 @@ END_TEST
 START_TEST(test_foreign)
 {
 	START(int80);
-	ctx_run(c, &r, &st);
+	run_guest(c, &r, &st);
 	if (st.kind == STOP_SYSCALL) {		/* a host without 32-bit calls raises SIGSEGV */
 		ck_assert(st.foreign);
 		ck_assert_uint_eq(r.orig_rax, 20);
@@ -196,7 +196,7 @@ START_TEST(test_foreign)
 		ck_assert_int_eq(st.signo, SIGSEGV);
 		r.rip += 2;
 	}
-	ctx_run(c, &r, &st);
+	run_guest(c, &r, &st);
 	ck_assert_int_eq(st.kind, STOP_SYSCALL);
 	ck_assert(st.foreign);
 	RUN_SYSCALL(1);
@@ -214,14 +214,14 @@ START_TEST(test_kick)
 	START(spin);
 	k.c = c;
 	ctx_kick(c);
-	ctx_run(c, &r, &st);
+	run_guest(c, &r, &st);
 	ck_assert_int_eq(st.kind, STOP_KICK);
 	ck_assert_uint_eq(r.rip, CODE);
 	for (int i = 0; i < 3; i++) {
 		ck_assert_int_eq(pthread_create(&t, NULL, kick_later, &k), 0);
 		before = r.rbx;
 		t0 = now_ns();
-		ctx_run(c, &r, &st);
+		run_guest(c, &r, &st);
 		ck_assert_int_eq(st.kind, STOP_KICK);
 		ck_assert_uint_gt(r.rbx, before);
 		ck_assert_uint_lt(now_ns() - t0, 5 * NSEC_PER_SEC);
@@ -235,7 +235,7 @@ START_TEST(test_kick)
 	ck_assert_int_eq(pthread_create(&t, NULL, kick_later, &k), 0);
 	t0 = now_ns();
 	for (int kicks = 0, calls = 0; now_ns() - t0 < 300 * 1000000ULL; ) {
-		ctx_run(c, &r, &st);
+		run_guest(c, &r, &st);
 		ck_assert(st.kind == STOP_KICK || st.kind == STOP_SYSCALL);
 		kicks += st.kind == STOP_KICK;
 		calls += st.kind == STOP_SYSCALL;
@@ -327,7 +327,7 @@ START_TEST(test_fork)
 	ck_assert_int_eq(ctx_new(s2, &c2), 0);
 	r2 = r;
 	/* The copy counts on from 2, on its own. */
-	ctx_run(c2, &r2, &st);
+	run_guest(c2, &r2, &st);
 	ck_assert_int_eq(st.kind, STOP_SYSCALL);
 	ck_assert_int_eq(space_read(s2, DATA, &v, 4), 4);
 	ck_assert_uint_eq(v, 3);
@@ -338,7 +338,7 @@ START_TEST(test_fork)
 	space_free(s2);
 	/* A grandchild outlives its parent. */
 	ck_assert_int_eq(ctx_new(s3, &c2), 0);
-	ctx_run(c2, &r2, &st);
+	run_guest(c2, &r2, &st);
 	ck_assert_int_eq(st.kind, STOP_SYSCALL);
 	ck_assert_int_eq(space_read(s3, DATA, &v, 4), 4);
 	ck_assert_uint_eq(v, 4);
@@ -424,7 +424,7 @@ START_TEST(test_child_killed)
 		if (ctx_new(s2, &c2) == 0) {
 			struct abi_regs r2 = start_regs();
 
-			ctx_run(c2, &r2, &st);
+			run_guest(c2, &r2, &st);
 			ck_assert_int_eq(st.kind, STOP_DEAD);
 			ctx_free(c2);
 		}
@@ -457,7 +457,7 @@ work(void *arg)
 		struct mapcmd m = { .op = MAPOP_MMAP, .va = 0x30000000 + (uint64_t)(uintptr_t)w % 0x1000000 / 16 * 4096,
 		    .len = 4096, .prot = PROT_READ, .flags = MAP_PRIVATE, .fd = i % 20 == 0 ? memfile : MAPFD_ANON };
 
-		ctx_run(c, &r, &st);
+		run_guest(c, &r, &st);
 		if (st.kind != STOP_SYSCALL || r.orig_rax != 39)
 			return NULL;
 		if (i % 10 == 0 && space_exec(w->s, &m, 1) != 0)
@@ -499,7 +499,7 @@ check_clock(struct space *s, struct ctx *c, struct abi_regs *r)
 	struct timespec ts;
 	struct stop st;
 
-	ctx_run(c, r, &st);
+	run_guest(c, r, &st);
 	ck_assert_int_eq(st.kind, STOP_SYSCALL);
 	ck_assert_uint_eq(r->orig_rax, 39);
 	ck_assert_int_eq(space_read(s, DATA, &ts, sizeof ts), sizeof ts);
@@ -547,7 +547,7 @@ START_TEST(test_host_vdso_return)
 	r.r13 = DATA;
 	for (int i = 0; i < 300; i++) {
 		r.eflags |= 0x100;
-		ctx_run(c, &r, &st);
+		run_guest(c, &r, &st);
 		if (st.kind == STOP_SYSCALL)
 			break;
 		ck_assert_int_eq(st.kind, STOP_FAULT);
@@ -581,7 +581,7 @@ START_TEST(test_no_host_vdso)
 	for (uint64_t at = STUB_VDSO; at <= STUB_NOWHERE; at += 0x1000) {
 		r.rip = CODE;
 		r.rdi = at;
-		ctx_run(c, &r, &st);
+		run_guest(c, &r, &st);
 		ck_assert_int_eq(st.kind, STOP_FAULT);
 		ck_assert_int_eq(st.code, SEGV_MAPERR);
 	}
@@ -628,10 +628,10 @@ bench(const char *name, int n)
 	if (boot_as(name, true) != 0 || space_new(&s) != 0 || fill(s, g_loop, g_loop_end) != 0 || ctx_new(s, &c) != 0)
 		return 1;
 	for (int i = 0; i < 100; i++)
-		ctx_run(c, &r, &st);
+		run_guest(c, &r, &st);
 	t0 = now_ns();
 	for (int i = 0; i < n; i++)
-		ctx_run(c, &r, &st);
+		run_guest(c, &r, &st);
 	t[0] = per(t0, n);
 	if (st.kind != STOP_SYSCALL)
 		return 1;
@@ -666,7 +666,7 @@ bench(const char *name, int n)
 	t0 = now_ns();
 	for (int i = 0; i < n / 10; i++) {
 		r = start_regs();
-		ctx_run(c, &r, &st);
+		run_guest(c, &r, &st);
 	}
 	t[5] = per(t0, n / 10);
 	if (st.kind != STOP_FAULT)
@@ -708,7 +708,7 @@ filtered(void)
 	k.c = c;
 	if (pthread_create(&t[0], NULL, kick_later, &k) != 0)
 		return 5;
-	ctx_run(c, &r, &st);
+	run_guest(c, &r, &st);
 	pthread_join(t[0], NULL);
 	return st.kind == STOP_KICK ? 0 : 6;
 }

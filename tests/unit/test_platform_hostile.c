@@ -29,7 +29,7 @@ START_TEST(test_host_vdso_hostile)
 	for (uint64_t va = STUB_VDSO; va <= STUB_NOWHERE; va += 0x1000) {
 		r.rip = CODE;
 		r.rdi = va;
-		ctx_run(c, &r, &st);
+		run_guest(c, &r, &st);
 		ck_assert_int_eq(st.kind, STOP_FAULT);
 		ck_assert_int_eq(st.signo, SIGSEGV);
 		ck_assert(va >= there + 0x1000 || st.code == SEGV_ACCERR);
@@ -64,7 +64,7 @@ static void
 run_on(struct ctx *c, struct abi_regs *r, struct stop *st)
 {
 	for (int i = 0; i < 20; i++) {
-		ctx_run(c, r, st);
+		run_guest(c, r, st);
 		if (st->kind == STOP_DEAD)
 			return;
 	}
@@ -111,7 +111,7 @@ START_TEST(test_deaf_guest)
 	r.rsp = DATA;
 	k.c = c;
 	ck_assert_int_eq(pthread_create(&t, NULL, kick_later, &k), 0);
-	ctx_run(c, &r, &st);
+	run_guest(c, &r, &st);
 	ck_assert(st.kind == STOP_DEAD || st.kind == STOP_KICK || st.kind == STOP_FAULT || st.kind == STOP_SYSCALL);
 	if (strcmp(use, "systrap") == 0)
 		ck_assert_int_eq(st.kind, STOP_DEAD);
@@ -148,7 +148,7 @@ START_TEST(test_jump_into_stub)
 		r2.rsp = STACK + 0x8000;
 		k.c = c2;
 		ck_assert_int_eq(pthread_create(&t, NULL, kick_later, &k), 0);
-		ctx_run(c2, &r2, &st);
+		run_guest(c2, &r2, &st);
 		pthread_join(t, NULL);
 		ctx_free(c2);
 		space_free(s2);
@@ -220,7 +220,7 @@ run_until_dead(void *arg)
 		r.rdi = DATA;
 		if (r.rip < CODE || r.rip >= CODE + 64)
 			r.rip = CODE;
-		ctx_run(c, &r, &st);
+		run_guest(c, &r, &st);
 	} while (st.kind != STOP_DEAD && st.kind != STOP_KICK);
 	return NULL;
 }
@@ -251,7 +251,7 @@ START_TEST(test_scribbling_thread)
 		if (strcmp(use, "systrap") == 0)
 			ck_assert_int_eq(pthread_create(&victim, NULL, run_until_dead, c2), 0);
 		ck_assert_int_eq(pthread_create(&t, NULL, kick_later, &k), 0);
-		ctx_run(c, &r, &st);
+		run_guest(c, &r, &st);
 		pthread_join(t, NULL);
 		if (strcmp(use, "systrap") == 0) {
 			ctx_kick(c2);
@@ -268,7 +268,7 @@ END_TEST
 START_TEST(test_vsyscall)
 {
 	START(vsyscall);
-	ctx_run(c, &r, &st);
+	run_guest(c, &r, &st);
 	if (st.kind == STOP_SYSCALL)		/* a host without the page raises SIGSEGV */
 		ck_assert_uint_eq(r.orig_rax, 96);
 	else
@@ -296,7 +296,7 @@ START_TEST(test_stub_killed_asleep)
 	START(spin);
 	ck_assert_int_eq(pthread_create(&t, NULL, kill_later, s), 0);
 	t0 = now_ns();
-	ctx_run(c, &r, &st);
+	run_guest(c, &r, &st);
 	ck_assert_int_eq(st.kind, STOP_DEAD);
 	ck_assert_uint_gt(now_ns() - t0, NSEC_PER_SEC / 2);
 	ck_assert_uint_lt(now_ns() - t0, 3 * NSEC_PER_SEC);
@@ -314,10 +314,10 @@ START_TEST(test_stub_killed)
 	ck_assert_int_gt(space_host_pid(s), 1);
 	ck_assert_int_eq(host_tgkill(space_host_pid(s), space_host_pid(s), SIGKILL), 0);
 	t0 = now_ns();
-	ctx_run(c, &r, &st);
+	run_guest(c, &r, &st);
 	ck_assert_int_eq(st.kind, STOP_DEAD);
 	ck_assert_uint_lt(now_ns() - t0, 3 * NSEC_PER_SEC);
-	ctx_run(c, &r, &st);
+	run_guest(c, &r, &st);
 	ck_assert_int_eq(st.kind, STOP_DEAD);
 	{
 		struct mapcmd m = { .op = MAPOP_MUNMAP, .va = DATA, .len = 4096 };
