@@ -31,7 +31,7 @@ bool ref_put(struct ref *r);
 static inline uint32_t
 ref_count(const struct ref *r)
 {
-	return atomic_load_explicit(&((struct ref *)(uintptr_t)r)->count, memory_order_relaxed);
+	return atomic_load_explicit(&((struct ref *)(uintptr_t)r)->count, memory_order_acquire);
 }
 
 /* Live objects of one type, and the type's name. */

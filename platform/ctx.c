@@ -286,6 +286,7 @@ ctx_new(struct space *s, struct ctx **out)
 	mutex_lock(&plat.mu);
 	list_push_back(&s->ctxs, &c->node);
 	mutex_unlock(&plat.mu);
+	ctx_asleep(c, false);
 	if (err) {
 		ctx_free(c);
 		return err;
@@ -300,6 +301,7 @@ ctx_free(struct ctx *c)
 {
 	struct space *s = c->s;
 
+	ctx_asleep(c, true);
 	mutex_lock(&s->mu);
 	mutex_lock(&plat.mu);
 	list_remove(&c->node);
@@ -358,6 +360,13 @@ ctx_regs(struct ctx *c, struct abi_regs *regs)
 {
 	if (plat.ops->regs != NULL)
 		plat.ops->regs(c, regs);
+}
+
+void
+ctx_asleep(struct ctx *c, bool asleep)
+{
+	(void)c;
+	atomic_fetch_add_explicit(&plat.nawake, asleep ? -1 : 1, memory_order_relaxed);
 }
 
 /*

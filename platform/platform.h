@@ -181,6 +181,8 @@ void ctx_free(struct ctx *c);
  */
 void ctx_run(struct ctx *c, struct abi_regs *regs, struct stop *stop);
 void ctx_regs(struct ctx *c, struct abi_regs *regs);
+/* The owner is about to sleep for long, or has slept: how many do not says whether waiting awake for guests pays. */
+void ctx_asleep(struct ctx *c, bool asleep);
 /* Makes a running ctx_run return soon, or the next one at once. Any thread; never sleeps. */
 void ctx_kick(struct ctx *c);
 

@@ -96,7 +96,7 @@ space_alloc(struct space **out)
 static bool
 may_spin(void)
 {
-	return ((unsigned)atomic_load_explicit(&plat.nrun, memory_order_relaxed) + 1) * 2 < plat.ncpu;
+	return atomic_load_explicit(&plat.nawake, memory_order_relaxed) * 2 < (int)plat.ncpu;
 }
 
 static void collect(struct space *s);

@@ -138,7 +138,7 @@ struct platform {
 	struct list	live, dying;	/* [mu] */
 	bool		reaper_runs;	/* [mu] */
 	bool		stale_donation;	/* [mu] a descriptor that nobody received is on the socket */
-	_Atomic int	nrun;		/* guest threads handed to their stubs */
+	_Atomic int	nawake;		/* guest threads but for those whose owners sleep */
 	struct {
 #define STAT(name, text)	_Atomic uint64_t name;
 		PLATFORM_STATS(STAT)

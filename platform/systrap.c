@@ -473,11 +473,11 @@ is_running(uint32_t state)
 	return state == ST_RUN || state == ST_RUN_SLEEP || state == ST_BACK;
 }
 
-/* May one more thread wait awake on either side?  Each running guest has two. */
+/* May one more thread wait awake on either side?  Each guest that is awake has two. */
 static bool
 may_spin(struct ctx *c, int score)
 {
-	if ((unsigned)atomic_load_explicit(&plat.nrun, memory_order_relaxed) * 2 > plat.ncpu)
+	if (atomic_load_explicit(&plat.nawake, memory_order_relaxed) * 2 > (int)plat.ncpu)
 		return false;
 	if (c->together)
 		return c->trying;
@@ -544,9 +544,9 @@ stop_spin(struct ctx *c)
 static unsigned
 kick_tries(void)
 {
-	unsigned n = (unsigned)atomic_load_explicit(&plat.nrun, memory_order_relaxed);
+	int n = max(atomic_load_explicit(&plat.nawake, memory_order_relaxed), 0);
 
-	return KICK_TRIES * (1 + n / max(plat.ncpu, 1u));
+	return KICK_TRIES * (1 + (unsigned)n / max(plat.ncpu, 1u));
 }
 
 /*
@@ -606,6 +606,9 @@ stub_go(struct ctx *c, bool back)
 		c->slept = true;
 		host_futex_wake(&c->sh->state, 1, true);
 	}
+	/* Whoever kicked before the exchange may have seen nobody run. */
+	if (unlikely(atomic_load_explicit(&c->kick, memory_order_relaxed) != 0) && c->op == COP_RESUME)
+		host_tgkill(c->s->pid, c->tid, STUB_SIGKICK);
 	/* Did the stub's waiting pay off last time? */
 	if (c->told_to_spin && !c->together)
 		score(&c->spin_there, was != ST_STOP_SLEEP);
@@ -736,21 +739,19 @@ systrap_run(struct ctx *c, struct abi_regs *regs, struct stop *stop)
 		ctx_give_up(c, stop);
 		return;
 	}
-	atomic_store(&c->running, true);
 	if (kick_take(c)) {
 		ctx_flush(c);
-		atomic_store(&c->running, false);
 		memset(stop, 0, sizeof *stop);
 		stop->kind = STOP_KICK;
 		return;
 	}
-	atomic_fetch_add_explicit(&plat.nrun, 1, memory_order_relaxed);
+	/* Seen by all before the thread is let go, see ctx_kick. */
+	atomic_store_explicit(&c->running, true, memory_order_relaxed);
 	do {
 		ok = regs_load(c, regs, &back) && stub_go(c, back) && stop_read(c, regs, stop);
 		/* A signal for a kick that was reported already: go on. */
 	} while (ok && (is_detour(c, regs, stop) || (stop->kind == STOP_KICK && !kick_take(c))));
-	atomic_fetch_sub_explicit(&plat.nrun, 1, memory_order_relaxed);
-	atomic_store(&c->running, false);
+	atomic_store_explicit(&c->running, false, memory_order_relaxed);
 	if (!ok)
 		ctx_give_up(c, stop);
 }

@@ -170,6 +170,8 @@ sleep_once(struct task *t, uint64_t deadline_ns, bool (*look)(struct task *), in
 	}
 	usercopy_settle();
 	since = cpu_ticks();
+	if (t->ctx != NULL)
+		ctx_asleep(t->ctx, true);
 	atomic_store_explicit(&t->state, TASK_SLEEPING, memory_order_relaxed);
 	while (atomic_load(&t->wake_word) == WAKE_ASLEEP) {
 		err = host_futex_wait(&t->wake_word, WAKE_ASLEEP, deadline_ns, false);
@@ -180,6 +182,8 @@ sleep_once(struct task *t, uint64_t deadline_ns, bool (*look)(struct task *), in
 	if (atomic_exchange(&t->wake_word, WAKE_NONE) == WAKE_WOKEN || err != -ETIMEDOUT)
 		err = 0;
 	atomic_store_explicit(&t->state, TASK_RUNNING, memory_order_relaxed);
+	if (t->ctx != NULL)
+		ctx_asleep(t->ctx, false);
 	atomic_fetch_add_explicit(&t->nvcsw, 1, memory_order_relaxed);
 	t->slept_tsc += cpu_ticks() - since;
 	return err;

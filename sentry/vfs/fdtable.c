@@ -162,11 +162,15 @@ fd_get_path(struct task *t, int32_t fd, struct file **out)
 {
 	struct fdtable *ft = t->files;
 	struct file *f = NULL;
+	/* Nobody but t could change a slot then, and it is here. */
+	bool alone = ref_count(&ft->ref) == 1;
 
-	mutex_lock(&ft->mu);
+	if (!alone)
+		mutex_lock(&ft->mu);
 	if (fd >= 0 && (uint32_t)fd < ft->size)
 		f = file_get(ft->files[fd]);
-	mutex_unlock(&ft->mu);
+	if (!alone)
+		mutex_unlock(&ft->mu);
 	if (f == NULL)
 		return -EBADF;
 	*out = f;

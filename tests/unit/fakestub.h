@@ -17,6 +17,7 @@ bool ctx_owes(const struct ctx *c, uint64_t va, size_t len) { (void)c; (void)va;
 void ctx_flush(struct ctx *c) { (void)c; }
 void ctx_answer(struct ctx *c, enum ctx_answer which, uint32_t value) { (void)c; (void)which; (void)value; }
 void ctx_regs(struct ctx *c, struct abi_regs *regs) { (void)c; (void)regs; }
+void ctx_asleep(struct ctx *c, bool asleep) { (void)c; (void)asleep; }
 void ctx_guest_gs(struct ctx *c) { (void)c; }
 
 #endif
