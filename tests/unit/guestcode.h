@@ -155,6 +155,7 @@ run_guest(struct ctx *c, struct abi_regs *r, struct stop *st)
 
 #define END() do {							\
 	ctx_free(c);							\
+	ck_assert_int_eq(atomic_load(&plat.nawake), 0);			\
 	space_free(s);							\
 	platform_shutdown();						\
 } while (0)
