@@ -148,6 +148,12 @@ host_tgkill(int pid, int tid, int sig)
 }
 
 int
+host_setaffinity(const void *mask, size_t size)
+{
+	return (int)call(SYS_sched_setaffinity, 0, size, (uint64_t)(uintptr_t)mask, 0, 0, 0);
+}
+
+int
 host_futex_wait(_Atomic uint32_t *word, uint32_t val, uint64_t deadline_ns, bool shared)
 {
 	struct timespec ts;

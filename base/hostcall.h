@@ -30,6 +30,7 @@ int host_close(int fd);
 int host_ppoll(struct pollfd *fds, unsigned n, const struct timespec *timeout) MUST_CHECK;
 int host_ioctl(int fd, unsigned long cmd, void *arg) MUST_CHECK;
 int host_tgkill(int pid, int tid, int sig);
+int host_setaffinity(const void *mask, size_t size) MUST_CHECK;	/* of the calling thread */
 /* FUTEX_WAIT_BITSET with an absolute CLOCK_MONOTONIC deadline (UINT64_MAX: none); 0, -EAGAIN, -ETIMEDOUT, -EINTR. */
 int host_futex_wait(_Atomic uint32_t *word, uint32_t val, uint64_t deadline_ns, bool shared);
 int host_futex_wake(_Atomic uint32_t *word, int n, bool shared);

@@ -25,7 +25,8 @@
 #define FIRST_LOOK_NS	(NSEC_PER_SEC / 2)
 #define PARKED_MAX	4
 #define WARM_CTXS	16		/* sets kept with their pages */
-#define FIRST_TRY_NS	(NSEC_PER_SEC / 50)
+#define SPIN_FIRST	4
+#define PART_GAP_NS	(NSEC_PER_SEC / 1000)
 #define HWCAP2_FSGSBASE	2
 
 #ifndef PR_SET_SYSCALL_USER_DISPATCH
@@ -278,10 +279,10 @@ ctx_new(struct space *s, struct ctx **out)
 	atomic_store(&c->kick, 0);
 	atomic_store(&c->sh->known, 0);
 	c->guest_gs = false;
-	c->spin_here = c->spin_there = 1;
-	/* Most guests are gone before it would pay. */
-	c->try_at_ns = host_clock_ns(CLOCK_MONOTONIC) + FIRST_TRY_NS;
-	c->try_gap_ns = 0;
+	/* A program that has just begun makes many calls, and few pauses. */
+	c->spin_here = c->spin_there = SPIN_FIRST;
+	c->part_at_ns = 0;
+	c->part_gap_ns = PART_GAP_NS;
 	err = plat.ops->attach(c);
 	mutex_lock(&plat.mu);
 	list_push_back(&s->ctxs, &c->node);
@@ -505,11 +506,10 @@ ctx_cas32(struct ctx *c, uint64_t va, uint32_t old, uint32_t new, uint32_t *seen
 static void
 calibrate(void)
 {
-	cpu_set_t set;
 	uint64_t t0, t1, best = UINT64_MAX;
 	_Atomic uint32_t word = 0;
 
-	plat.ncpu = sched_getaffinity(0, sizeof set, &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
+	plat.ncpu = sched_getaffinity(0, sizeof plat.cpus, &plat.cpus) == 0 ? (unsigned)CPU_COUNT(&plat.cpus) : 1;
 	for (unsigned n = 0; n < 4; n++) {
 		t0 = host_clock_ns(CLOCK_MONOTONIC);
 		for (unsigned i = 0; i < 500 && atomic_load_explicit(&word, memory_order_acquire) == 0; i++)

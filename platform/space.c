@@ -89,14 +89,11 @@ space_alloc(struct space **out)
 
 /* ---- batches ------------------------------------------------------------- */
 
-/*
- * The caller's guest thread may itself be waiting awake for its answer.  Unless a third core is
- * free for the mapper, our spinning only keeps it from running.
- */
+/* Is there a processor for the mapper besides ours and, if it waits awake, the caller's guest's? */
 static bool
 may_spin(void)
 {
-	return atomic_load_explicit(&plat.nawake, memory_order_relaxed) * 2 < (int)plat.ncpu;
+	return atomic_load_explicit(&plat.nawake, memory_order_relaxed) * 2 + ctx_stub_awake <= (int)plat.ncpu;
 }
 
 static void collect(struct space *s);

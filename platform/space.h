@@ -14,6 +14,8 @@
 #ifndef PLATFORM_SPACE_H
 #define PLATFORM_SPACE_H
 
+#include <sched.h>
+
 #include "base/kmem.h"
 #include "base/list.h"
 #include "base/lock.h"
@@ -89,8 +91,8 @@ struct ctx {
 	_Atomic bool	running;	/* the guest may be running: a kick needs a signal */
 	int		spin_here, spin_there; /* [t] did waiting awake pay off lately? */
 	unsigned	tries;		/* [t] */
-	bool		together, trying; /* [t] on one processor with its stub; waits awake all the same */
-	uint64_t	try_at_ns, try_gap_ns; /* [t] when to try that again, and how long to leave it after */
+	bool		together;	/* [t] on one processor with its stub */
+	uint64_t	part_at_ns, part_gap_ns; /* [t] when it may be moved again, and how long to leave it after */
 	bool		told_to_spin;	/* [t] the stub, at its last start */
 	bool		slept;		/* [t] the last wait, of either side, was not awake to its end */
 	uint64_t	fs_base, gs_base; /* [t] what the thread was told last; without FSGSBASE only we can change them */
@@ -125,6 +127,7 @@ struct platform {
 	int		poke[2];	/* [I] wakes the reaper */
 	char		*ctl_base;	/* [I] */
 	unsigned	ncpu;		/* [I] */
+	cpu_set_t	cpus;		/* [I] ncpu of them */
 	unsigned	spins_per_us;	/* [I] */
 	struct space	*zygote;	/* [I] */
 	struct hostvdso	vdso;		/* [I] what the zygote was to take along; all zero: nothing */
@@ -179,6 +182,8 @@ void frame_fault(struct ctx *c, struct stop *stop);	/* trapno, error and cr2 of 
 uint64_t base_ok(uint64_t base);			/* a segment base that the host takes */
 bool kick_take(struct ctx *c);				/* consumes a kick; true when there was one */
 void ctx_give_up(struct ctx *c, struct stop *stop);	/* ends the space */
+
+extern __thread bool ctx_stub_awake;			/* the stub of this thread's guest waits awake for its answer */
 
 /* ctx.c */
 unsigned ctx_conceive(struct space *s);			/* the commands that make the first thread of a new stub; how many */

@@ -23,6 +23,7 @@
  *	anything -> ST_DEAD		the host, when the thread exits; the reaper
  */
 #include <linux/audit.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <time.h>
@@ -32,10 +33,8 @@
 
 #define SPIN_US		60		/* about what a sleep and a wake-up cost */
 #define SPIN_MAX	8		/* of the scores that say whether waiting awake pays */
-#define SPIN_TRY	16		/* with a bad score, still once in so many times */
-#define TRY_US		3000		/* what it may take the host to move one of two threads to another processor */
-#define TRY_GAP_NS	(NSEC_PER_SEC / 20)
-#define TRY_GAP_MAX_NS	(2 * NSEC_PER_SEC)
+#define SPIN_TRY	4		/* with a bad score, still once in so many times */
+#define PART_GAP_MAX_NS	(NSEC_PER_SEC / 20)
 #define WATCH_NS	(NSEC_PER_SEC / 2)
 #define IDLE_NS		(30 * NSEC_PER_SEC)
 #define KICK_NS		(NSEC_PER_SEC / 5)
@@ -467,58 +466,76 @@ stop_read(struct ctx *c, struct abi_regs *regs, struct stop *stop)
 
 /* ---- waiting ------------------------------------------------------------- */
 
+__thread bool ctx_stub_awake;
+
 static bool
 is_running(uint32_t state)
 {
 	return state == ST_RUN || state == ST_RUN_SLEEP || state == ST_BACK;
 }
 
-/* May one more thread wait awake on either side?  Each guest that is awake has two. */
+/* Each guest that is awake has two threads: too many for all of them to stay awake? */
+static bool
+is_crowded(void)
+{
+	return atomic_load_explicit(&plat.nawake, memory_order_relaxed) * 2 > (int)plat.ncpu;
+}
+
+/* May one more thread wait awake on either side? */
 static bool
 may_spin(struct ctx *c, int score)
 {
-	if (atomic_load_explicit(&plat.nawake, memory_order_relaxed) * 2 > (int)plat.ncpu)
-		return false;
-	if (c->together)
-		return c->trying;
-	return score > 0 || c->tries % SPIN_TRY == 0;
+	return !is_crowded() && !c->together && (score > 0 || c->tries % SPIN_TRY == 0);
+}
+
+/* Moves this thread to another processor, and lets the host have its way from then on. */
+static void
+part(unsigned cpu)
+{
+	cpu_set_t others = plat.cpus;
+
+	CPU_CLR(cpu, &others);
+	if (host_setaffinity(&others, sizeof others) == 0 && host_setaffinity(&plat.cpus, sizeof plat.cpus) == 0)
+		stat_inc(parted);
 }
 
 /*
  * Two threads on one processor only keep each other from running by waiting awake, and the host sees no reason to
- * part them while they take turns asleep.  So now and then they do both run, long enough for it to notice.
+ * part them while they take turns asleep.  Where the stub is we know from itself: it may lie, so often that we move
+ * once in PART_GAP_MAX_NS.
  */
 static void
 look_around(struct ctx *c)
 {
+	unsigned cpu;
 	uint64_t now;
 
 	if (!c->slept)
 		return;
-	c->slept = c->trying = false;
-	c->together = (atomic_load_explicit(&c->sh->cpu, memory_order_relaxed) & 0xfff) == host_cpu();
-	if (!c->together) {
-		c->try_gap_ns = 0;
+	c->slept = false;
+	cpu = host_cpu();
+	c->together = (atomic_load_explicit(&c->sh->cpu, memory_order_relaxed) & 0xfff) == cpu;
+	if (!c->together || is_crowded())
 		return;
-	}
 	now = host_clock_ns(CLOCK_MONOTONIC);
-	if (now < c->try_at_ns)
+	if (now < c->part_at_ns)
 		return;
-	c->trying = true;
-	c->try_gap_ns = c->try_gap_ns == 0 ? TRY_GAP_NS : min(2 * c->try_gap_ns, TRY_GAP_MAX_NS);
-	c->try_at_ns = now + c->try_gap_ns;
+	part(cpu);
+	c->together = false;
+	c->part_gap_ns = min(2 * c->part_gap_ns, PART_GAP_MAX_NS);
+	c->part_at_ns = now + c->part_gap_ns;
 }
 
 static uint32_t
-spin_turns(const struct ctx *c)
+spin_turns(void)
 {
-	return (c->trying ? TRY_US : SPIN_US) * plat.spins_per_us;
+	return SPIN_US * plat.spins_per_us;
 }
 
 static void
 score(int *s, bool paid)
 {
-	*s = paid ? min(*s + 1, SPIN_MAX) : max(*s - 2, -2);
+	*s = paid ? min(*s + 1, SPIN_MAX) : max(*s - 1, 0);
 }
 
 /* True when the guest stopped while we were awake. */
@@ -529,13 +546,12 @@ stop_spin(struct ctx *c)
 
 	if (!may_spin(c, c->spin_here))
 		return false;
-	for (unsigned n = spin_turns(c); n > 0 && !paid; n--) {
+	for (unsigned n = spin_turns(); n > 0 && !paid; n--) {
 		paid = !is_running(atomic_load_explicit(&c->sh->state, memory_order_acquire));
 		if (!paid)
 			cpu_relax();
 	}
-	if (!c->together)
-		score(&c->spin_here, paid);
+	score(&c->spin_here, paid);
 	if (paid)
 		ctx_inc(c, spins_paid);
 	return paid;
@@ -599,7 +615,7 @@ stub_go(struct ctx *c, bool back)
 
 	c->tries++;
 	look_around(c);
-	spins = may_spin(c, c->spin_there) ? spin_turns(c) : 0;
+	spins = may_spin(c, c->spin_there) ? spin_turns() : 0;
 	atomic_store_explicit(&c->sh->spin, spins, memory_order_relaxed);
 	was = atomic_exchange(&c->sh->state, back && c->live ? ST_BACK : ST_RUN);
 	if (was == ST_STOP_SLEEP) {
@@ -610,9 +626,9 @@ stub_go(struct ctx *c, bool back)
 	if (unlikely(atomic_load_explicit(&c->kick, memory_order_relaxed) != 0) && c->op == COP_RESUME)
 		host_tgkill(c->s->pid, c->tid, STUB_SIGKICK);
 	/* Did the stub's waiting pay off last time? */
-	if (c->told_to_spin && !c->together)
+	if (c->told_to_spin)
 		score(&c->spin_there, was != ST_STOP_SLEEP);
-	c->told_to_spin = spins != 0;
+	c->told_to_spin = ctx_stub_awake = spins != 0;
 	if (!stop_spin(c)) {
 		c->slept = true;
 		if (!stop_sleep(c, c->op != COP_RESUME))
