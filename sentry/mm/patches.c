@@ -21,6 +21,7 @@
 #define CALL_LEN	2
 #define REFUSED		255
 #define HEAT_WAYS	8
+#define WARM_TRAPS	16U		/* for each trap that a place takes: before any is patched, as many programs end before it pays */
 #define REACH		0x7ff00000ULL	/* of a jump, less what an area and a site may take */
 
 unsigned mm_patch_after;
@@ -189,7 +190,10 @@ mm_call_trapped(struct mm *mm, uint64_t next, uint32_t nr)
 	if (n == REFUSED)
 		return;
 	n++;
-	if (n >= mm_patch_after) {
+	if (atomic_load_explicit(&mm->ntraps, memory_order_relaxed) < WARM_TRAPS * (mm_patch_after - 1)) {
+		atomic_fetch_add_explicit(&mm->ntraps, 1, memory_order_relaxed);
+		n = min(n, mm_patch_after - 1);
+	} else if (n >= mm_patch_after) {
 		mutex_lock(&mm->mu);
 		err = call_patch_locked(mm, call, nr);
 		mutex_unlock(&mm->mu);
