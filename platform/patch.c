@@ -325,14 +325,32 @@ jump_emit(uint8_t *out, int32_t rel)
 	put32(out + 1, rel);
 }
 
-static bool
-jump_traps(const struct patch *p, int32_t rel)
+/* The highest byte of a jump by rel where an instruction began and that does not trap; 0: none, all is well. */
+static unsigned
+byte_amiss(const struct patch *p, uint32_t rel)
 {
-	for (unsigned k = 1; k < PATCH_JUMP; k++) {
-		if ((p->traps >> k & 1) && !byte_traps((uint8_t)((uint32_t)rel >> 8 * (k - 1))))
-			return false;
+	for (unsigned k = PATCH_JUMP - 1; k > 0; k--) {
+		if ((p->traps >> k & 1) && !byte_traps((uint8_t)(rel >> 8 * (k - 1))))
+			return k;
 	}
-	return true;
+	return 0;
+}
+
+uint64_t
+patch_place(const struct patch *p, uint64_t low, uint64_t high)
+{
+	for (;;) {
+		uint64_t slot = high & ~(uint64_t)(PATCH_ALIGN - 1);
+		uint32_t rel = (uint32_t)(slot - (p->start + PATCH_JUMP)), over;
+		unsigned k = byte_amiss(p, rel);
+
+		if (slot < low || k == 0)
+			return slot < low ? 0 : slot;
+		/* No place with this byte is any good: the last one before them. */
+		over = rel & ((1u << 8 * (k - 1)) - 1);
+		if (ckd_sub(&high, slot, (uint64_t)over + 1))
+			return 0;
+	}
 }
 
 bool
@@ -344,7 +362,7 @@ patch_fits(const struct patch *p, uint64_t slot)
 
 	if (ckd_add(&slot_end, slot, p->slot_len) || (slot < end && p->start < slot_end))
 		return false;
-	if (!rel_between(p->start + PATCH_JUMP, slot, &rel) || !jump_traps(p, rel) ||
+	if (!rel_between(p->start + PATCH_JUMP, slot, &rel) || byte_amiss(p, (uint32_t)rel) != 0 ||
 	    !rel_between(slot_end, end, &rel))
 		return false;
 	for (unsigned k = 0; k < p->ninsns; k++) {

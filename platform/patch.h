@@ -28,6 +28,7 @@
 #define PATCH_SITE	24	/* bytes of a site at most */
 #define PATCH_INSNS	5	/* its instructions at most, the call included */
 #define PATCH_SLOT	96	/* bytes of a slot at most */
+#define PATCH_ALIGN	32	/* slots lie at multiples of this */
 
 struct patch {
 	uint64_t	start;			/* address of the first displaced byte */
@@ -52,6 +53,11 @@ int patch_plan(struct patch *p, const uint8_t *code, size_t before, size_t after
 
 /* May p's slot lie at slot: is it within reach of the jump and of what it refers to, and does each interior boundary trap? */
 bool patch_fits(const struct patch *p, uint64_t slot) MUST_CHECK;
+/*
+ * The highest place for p's slot from low to high where each interior boundary traps; 0: none.  To find a place for a
+ * new area: what else patch_fits asks is left to it.
+ */
+uint64_t patch_place(const struct patch *p, uint64_t low, uint64_t high) MUST_CHECK;
 
 /*
  * Writes the slot's p->slot_len bytes for address slot, and the jump that replaces p->old[0, 5).

@@ -129,6 +129,7 @@ int space_host_pid(const struct space *s);	/* for reports */
 /* ---- patched calls (patch.h, sites.h); the owner's mm lock held in all of them -------- */
 
 #define AREA_LEN	0x10000ULL	/* a piece of guest memory that holds slots */
+#define AREA_HEAD	64u		/* its first bytes: the stub's entry */
 
 extern bool platform_patches;		/* does this platform use them? */
 

@@ -9,7 +9,6 @@
 #include "platform/space.h"
 
 #define CALL_LEN	2
-#define AREA_HEAD	64u	/* the stub's entry, before the first slot */
 
 void
 sites_init(struct sites *st)
@@ -226,7 +225,7 @@ space_area_add(struct space *s, uint64_t va)
 
 		memset(a, 0, sizeof *a);
 		a->va = va;
-		for (unsigned i = 0; i < AREA_HEAD / SLOT_UNIT; i++)
+		for (unsigned i = 0; i < AREA_HEAD / PATCH_ALIGN; i++)
 			a->used[i / 64] |= 1ULL << i % 64;
 	}
 	mutex_unlock(&st->mu);
@@ -237,7 +236,7 @@ static bool
 units_free(const struct area *a, unsigned unit, unsigned n)
 {
 	for (unsigned i = unit; i < unit + n; i++) {
-		if (i >= AREA_LEN / SLOT_UNIT || (a->used[i / 64] & 1ULL << i % 64))
+		if (i >= AREA_LEN / PATCH_ALIGN || (a->used[i / 64] & 1ULL << i % 64))
 			return false;
 	}
 	return true;
@@ -247,13 +246,13 @@ units_free(const struct area *a, unsigned unit, unsigned n)
 static uint64_t
 slot_take(struct sites *st, const struct patch *p, uint64_t *entry)
 {
-	unsigned n = (p->slot_len + SLOT_UNIT - 1) / SLOT_UNIT;
+	unsigned n = (p->slot_len + PATCH_ALIGN - 1) / PATCH_ALIGN;
 
 	for (uint32_t i = 0; i < st->nareas; i++) {
 		struct area *a = &st->areas[i];
 
-		for (unsigned u = 0; a->va != 0 && u < AREA_LEN / SLOT_UNIT; u++) {
-			uint64_t slot = a->va + (uint64_t)u * SLOT_UNIT;
+		for (unsigned u = 0; a->va != 0 && u < AREA_LEN / PATCH_ALIGN; u++) {
+			uint64_t slot = a->va + (uint64_t)u * PATCH_ALIGN;
 
 			if (!units_free(a, u, n) || !patch_fits(p, slot))
 				continue;

@@ -21,7 +21,6 @@
 #define SITES_MAX	4096u
 #define AREAS_MAX	16u
 #define SITE_PAGES	4096u	/* bits of `pages` */
-#define SLOT_UNIT	32u	/* slots lie at multiples of this in their area */
 
 struct space;
 
@@ -33,7 +32,7 @@ struct site {
 
 struct area {
 	uint64_t	va;		/* AREA_LEN bytes: the stub's entry, then slots; 0: given up */
-	uint64_t	used[AREA_LEN / SLOT_UNIT / 64];
+	uint64_t	used[AREA_LEN / PATCH_ALIGN / 64];
 };
 
 struct sites {

@@ -23,6 +23,7 @@
 #define HEAT_WAYS	8
 #define WARM_TRAPS	16U		/* for each trap that a place takes: before any is patched, as many programs end before it pays */
 #define REACH		0x7ff00000ULL	/* of a jump, less what an area and a site may take */
+#define PLACE_TRIES	16		/* holes looked at for one place */
 
 unsigned mm_patch_after;
 
@@ -93,18 +94,41 @@ patches_print(struct strbuf *sb)
 
 /* ---- patching ---------------------------------------------------------------------- */
 
-static int
-area_make(struct mm *mm, uint64_t call)
+/*
+ * The highest hole between low and top, a page's start, for an area that has a place for p's slot; -ENOMEM.
+ * A site whose second or third instruction begins inside the jump fits only at some distances.
+ */
+static int64_t
+area_place(struct mm *mm, const struct patch *p, uint64_t low, uint64_t top)
 {
-	uint64_t low = call > REACH + GUEST_BOTTOM ? call - REACH : GUEST_BOTTOM;
-	int64_t at = hole_between(mm, AREA_LEN, low, page_down(call));
+	for (unsigned i = 0; i < PLACE_TRIES; i++) {
+		int64_t at = hole_between(mm, AREA_LEN, low, top);
+		uint64_t slot;
+
+		if (at < 0)
+			return at;
+		slot = patch_place(p, low, (uint64_t)at + AREA_LEN - p->slot_len);
+		if (slot == 0)
+			break;
+		if (slot >= (uint64_t)at + AREA_HEAD)
+			return at;
+		top = page_up(slot + p->slot_len);
+	}
+	return -ENOMEM;
+}
+
+static int
+area_make(struct mm *mm, const struct patch *p)
+{
+	uint64_t low = p->start > REACH + GUEST_BOTTOM ? p->start - REACH : GUEST_BOTTOM;
+	int64_t at = area_place(mm, p, low, page_down(p->start));
 	struct list dead;
 	struct region *r;
 	struct batch b;
 	int err;
 
 	if (at < 0)
-		at = hole_between(mm, AREA_LEN, page_up(call), min(call + REACH, GUEST_TOP));
+		at = area_place(mm, p, page_up(p->start), page_down(min(p->start + REACH, GUEST_TOP)));
 	if (at < 0)
 		return (int)at;
 	r = region_new(mm, (uint64_t)at, (uint64_t)at + AREA_LEN);
@@ -143,7 +167,7 @@ call_patch_locked(struct mm *mm, uint64_t call, uint32_t nr)
 	if (!err)
 		err = space_site_add(mm->space, &p);
 	if (err == -ENOSPC) {
-		err = area_make(mm, call);
+		err = area_make(mm, &p);
 		if (!err)
 			err = space_site_add(mm->space, &p);
 	}

@@ -163,6 +163,24 @@ check_threads(const struct patch *p, uint64_t slot)
 	check(patch_enter(p, slot, p->start) == 0 && patch_enter(p, slot, p->start + p->len) == 0);
 }
 
+/* Of the 4 MiB up to slot, the highest place. */
+static void
+check_place(const struct patch *p, uint64_t slot)
+{
+	uint64_t low = slot > 0x400000 ? slot - 0x400000 : 0, place = patch_place(p, low, slot);
+	uint32_t rel = (uint32_t)(place - (p->start + PATCH_JUMP));
+
+	check(place <= slot && place % PATCH_ALIGN == 0 && (place == 0 || place >= low));
+	for (unsigned k = 1; k < PATCH_JUMP && place != 0; k++)
+		check(!(p->traps >> k & 1) || memchr(trapping, (uint8_t)(rel >> 8 * (k - 1)), sizeof trapping) != NULL);
+	/* What fits is no higher. */
+	for (unsigned i = 0; i < 64; i++) {
+		uint64_t other = (slot & ~(PATCH_ALIGN - 1ULL)) - i * (uint64_t)PATCH_ALIGN;
+
+		check(other <= place || other > slot || other < low || !patch_fits(p, other));
+	}
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -185,6 +203,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		check(p.start + p.call == h.call && p.start + p.len > p.start);
 		check_plan(&p, code + before, before, size - before);
+		check_place(&p, slot);
 		if (patch_fits(&p, slot)) {
 			check(slot + p.slot_len > slot);
 			check(slot + p.slot_len <= p.start || slot >= p.start + p.len);

@@ -290,6 +290,38 @@ START_TEST(wants_bytes_that_trap)
 }
 END_TEST
 
+/* From a low address, as that of a static program, upwards; from a high one downwards. */
+START_TEST(finds_the_highest_place)
+{
+	static const struct {
+		uint64_t	call, low, high;
+	} room[] = {
+		{ CALL, CALL - 0x7ff00000, CALL - 0x1000 },
+		{ 0x401000, 0x500000, 0x7fe00000 },
+	};
+	const uint64_t low = room[_i].low, high = room[_i].high;
+
+	for (size_t i = 0; i < ARRAY_LEN(usual); i++) {
+		uint64_t place, next;
+		uint32_t tries = 0;
+
+		ck_assert_int_eq(plan_at(usual[i].before, usual[i].after, room[_i].call, usual[i].nr), 0);
+		place = patch_place(&p, low, high);
+		ck_assert_uint_eq(place % PATCH_ALIGN, 0);
+		ck_assert(place >= low && place <= high);
+		ck_assert(patch_fits(&p, place));
+		for (next = place + PATCH_ALIGN; next <= high && tries++ < 1 << 16; next += PATCH_ALIGN)
+			ck_assert(!patch_fits(&p, next));
+		ck_assert_uint_eq(patch_place(&p, place, place + PATCH_ALIGN - 1), place);
+		ck_assert_uint_eq(patch_place(&p, place + 1, place + PATCH_ALIGN - 1), 0);
+	}
+	/* All of what is right below a program does not do for this one. */
+	ck_assert_int_eq(plan_at("90", "c3 90 90", 0x401000, ANY), 0);
+	ck_assert_uint_eq(patch_place(&p, 0x10000, 0x400000), 0);
+	ck_assert_uint_eq(patch_place(&p, 0, PATCH_ALIGN), 0);
+}
+END_TEST
+
 /* ---- slots that run ------------------------------------------------------ */
 
 struct regs {
@@ -650,6 +682,7 @@ main(void)
 	tcase_add_test(c, keeps_operands_within_reach);
 	tcase_add_test(c, survives_the_ends_of_the_address_space);
 	tcase_add_test(c, wants_bytes_that_trap);
+	tcase_add_loop_test(c, finds_the_highest_place, 0, 2);
 	tcase_add_test(c, knows_places_in_a_slot);
 	tcase_add_loop_test(d, slots_do_what_the_sites_did, 0, ARRAY_LEN(pieces));
 	tcase_add_test(d, jumps_into_a_site_trap);
