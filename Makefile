@@ -75,7 +75,8 @@ $(O)/tests/unit/%: tests/unit/%.c $(O)/libvillage.a Makefile
 	@echo "  CC $<"
 	$(Q)$(CC) $(CFLAGS) -MMD -MP $< -o $@ $(LDFLAGS) $(O)/libvillage.a -lcheck -lsubunit -lrt -lm $(LIBS)
 
-check: deps
+check:
+	@tools/deps.sh tests
 	@tools/check.sh
 
 check-unit: $(UNIT)
@@ -90,10 +91,10 @@ check-asan check-tsan:
 check-oci: all
 	@tests/oci/run.sh $(O)/village
 check-programs: all
-	@tests/programs/run.sh -p systrap $(O)/village "$$(tests/programs/rootfs.sh)"
-# At most one call in a hundred of a program at work traps.
+	@tests/programs/run.sh -p systrap $(O)/village "$$(SUITE=$(SUITE) tests/programs/rootfs.sh)"
+# Less than one call in a hundred of a program at work traps.
 check-steady: all
-	@tests/programs/steady.sh $(O)/village "$$(tests/programs/rootfs.sh)"
+	@tests/programs/steady.sh $(O)/village "$$(SUITE=$(SUITE) tests/programs/rootfs.sh)"
 # make ltp LTP=/opt/ltp [FILTER=regex]: see docs/ltp.md.
 ltp: all
 	@tools/ltp.sh $(O)/village "$(LTP)" "$(FILTER)"

@@ -46,7 +46,8 @@ suite oci make --no-print-directory MODE=dev check-oci
 suite stress make --no-print-directory MODE=dev check-stress STRESS_SECONDS=10
 suite limits tests/stress/limits.sh build/dev/village
 suite programs make --no-print-directory MODE=release check-programs
-suite steady make --no-print-directory MODE=release check-steady
+suite "steady, Debian 12" make --no-print-directory MODE=release check-steady SUITE=bookworm
+suite "steady, Debian 13" make --no-print-directory MODE=release check-steady SUITE=trixie
 
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

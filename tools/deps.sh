@@ -1,8 +1,9 @@
 #!/bin/sh
-# Installs the Debian packages the build and its tests need, by name; nothing when all are there.
+# deps.sh [tests]: installs the Debian packages that the build needs, or also those of the tests; nothing when all are there.
 set -eu
-packages="gcc make libc6-dev libseccomp-dev libcap-dev libjansson-dev check libsubunit-dev pkg-config
-debootstrap busybox-static musl-tools git python3 podman shellcheck util-linux bsdutils procps"
+packages="gcc make libc6-dev libseccomp-dev libcap-dev libjansson-dev pkg-config"
+[ "${1:-}" != tests ] || packages="$packages check libsubunit-dev bzip2 debootstrap busybox-static musl-tools golang-go git
+python3 podman shellcheck util-linux bsdutils procps"
 missing=""
 for p in $packages; do
 	dpkg-query -W -f '${Status}' "$p" 2>/dev/null | grep -q 'install ok installed' || missing="$missing $p"

@@ -16,7 +16,7 @@ mv p q; test ! -e p && ls q; mv -n q f; ls q; mkdir -p x/y/z; rmdir -p x/y/z; te
 seq 10 | shuf --random-source=/bin/sh | wc -l; seq 3 | tee t1 t2 | wc -l; cat t1 t2 | wc -l
 seq 20 | xargs -n 5 echo; seq 4 | xargs -P 4 -I{} sh -c 'echo {}' | sort; find . -name 'part.*' -exec echo {} + | wc -w
 env -i X=1 env; env A=2 sh -c 'echo $A'; printenv HOME; expr 3 + 4; factor 1234567; numfmt --to=iec 1048576
-basename /a/b.c .c; dirname /a/b/c; pathchk /etc/passwd && echo valid; test -L soft && echo link; [ f -nt g ]; echo $?
+basename /a/b.c .c; dirname /a/b/c; pathchk /etc/passwd && echo valid; test -L soft && echo link; if [ f -nt g ]; then echo newer; else echo older; fi
 timeout 0.1 sleep 5; echo $?; timeout -s KILL 0.1 sleep 5; echo $?; timeout 5 true; echo $?; nice -n 5 nice; nohup echo hup 2>/dev/null
 sleep 0.01; date -d @0 +%FT%T; date -u -d '2020-02-29 +1 year' +%F; id -u; id -un; id -G | wc -w; groups; logname 2>/dev/null; whoami; tty
 uname -s -m; arch; nproc | grep -c .; hostname | grep -c .; df / | wc -l; df --output=target / | tail -n 1; stat -f -c %l /tmp
