@@ -280,7 +280,7 @@ do_select(struct task *t, int32_t nfds, gaddr_t in, gaddr_t out, gaddr_t ex, uin
 		return -EINVAL;
 	s.n = min((uint32_t)nfds, t->files->size);
 	s.words = (s.n + 63) / 64;
-	bytes = (s.n + 7) / 8;
+	bytes = s.words * sizeof *mem;		/* whole words, both ways */
 	mem = mem_alloc(3 * (s.words ? s.words : 1) * sizeof *mem);
 	if (mem == NULL)
 		return -ENOMEM;
@@ -288,7 +288,7 @@ do_select(struct task *t, int32_t nfds, gaddr_t in, gaddr_t out, gaddr_t ex, uin
 		s.set[k] = mem + (size_t)k * s.words;
 		if (!err && bytes && !gaddr_is_null(s.at[k]))
 			err = copy_in(t, s.set[k], s.at[k], bytes);
-		/* Bits past nfds in the last byte do not count. */
+		/* Bits past nfds in the last word do not count, and are not given back. */
 		if (s.n % 64)
 			s.set[k][s.n / 64] &= (1ULL << (s.n % 64)) - 1;
 	}

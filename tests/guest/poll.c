@@ -99,6 +99,16 @@ main(void)
 	FD_ZERO(&r);
 	FD_SET(60, &r);
 	S(select, 60, &r, NULL, NULL, &tv);
+	/* sets are whole words, both ways */
+	char *edge = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsigned long words[2] = { ~0UL, ~0UL };
+	munmap(edge + 4096, 4096);
+	S(select, 1, edge + 4096 - 4, NULL, NULL, &tv);
+	S(select, 1, edge + 4096 - 8, NULL, NULL, &tv);
+	S(select, 64, edge + 4096 - 8, NULL, NULL, &tv);
+	words[0] &= ~0xffUL;
+	S(select, 8, words, NULL, NULL, &tv);
+	P("%lx %lx", words[0], words[1]);
 	/* ends of file are readable; a broken pipe writable */
 	pipe(p);
 	close(p[0]);
