@@ -37,6 +37,29 @@ signal_on_altstack(const struct task *t, uint64_t sp)
 	return sp > t->altstack_sp && sp - t->altstack_sp <= t->altstack_size;
 }
 
+int
+signal_set_altstack(struct task *t, const struct abi_stack *ss, uint64_t sp)
+{
+	uint32_t flags = (uint32_t)ss->flags, mode = flags & ~SS_AUTODISARM;
+	struct abi_stack new = *ss;
+
+	if (signal_on_altstack(t, sp))
+		return -EPERM;
+	if (mode != SS_DISABLE && mode != SS_ONSTACK && mode != 0)
+		return -EINVAL;
+	/* What is there already is not judged: none at all, without the flag for it, is what programs begin with. */
+	if (ss->sp == t->altstack_sp && ss->size == t->altstack_size && flags == t->altstack_flags)
+		return 0;
+	if (mode == SS_DISABLE)
+		new.sp = new.size = 0;
+	else if (ss->size < ABI_MINSIGSTKSZ)
+		return -ENOMEM;
+	t->altstack_sp = new.sp;
+	t->altstack_size = new.size;
+	t->altstack_flags = flags;
+	return 0;
+}
+
 static uint64_t
 frame_top(const struct task *t, const struct abi_sigaction *sa)
 {
@@ -186,8 +209,6 @@ sigframe_setup(struct task *t, const struct abi_sigaction *sa, const struct abi_
 	frame.pretcode = sa->restorer;
 	frame.uc.uc_flags = ABI_UC_FP_XSTATE | ABI_UC_SIGCONTEXT_SS | ABI_UC_STRICT_RESTORE_SS;
 	frame.uc.uc_stack = (struct abi_stack){ t->altstack_sp, (int32_t)t->altstack_flags, 0, t->altstack_size };
-	if (t->altstack_size == 0)
-		frame.uc.uc_stack.flags = SS_DISABLE;
 	fill_context(t, &frame.uc.uc_mcontext, oldmask, fp);
 	frame.uc.uc_sigmask = oldmask;
 	frame.info = *info;
@@ -213,24 +234,6 @@ sigframe_setup(struct task *t, const struct abi_sigaction *sa, const struct abi_
 }
 
 /* ---- return -------------------------------------------------------------------------- */
-
-/* What rt_sigreturn puts back of the altstack: errors of a changed one count for nothing, as on Linux. */
-static void
-restore_altstack(struct task *t, const struct abi_stack *ss)
-{
-	uint32_t mode = (uint32_t)ss->flags & ~SS_AUTODISARM;
-
-	if (signal_on_altstack(t, t->regs.rsp))
-		return;
-	if (mode == SS_DISABLE) {
-		t->altstack_sp = t->altstack_size = 0;
-		t->altstack_flags = SS_DISABLE;
-	} else if ((mode == 0 || mode == SS_ONSTACK) && ss->size >= ABI_MINSIGSTKSZ) {
-		t->altstack_sp = ss->sp;
-		t->altstack_size = ss->size;
-		t->altstack_flags = (uint32_t)ss->flags & SS_AUTODISARM;
-	}
-}
 
 static int64_t
 bad_frame(struct task *t)
@@ -287,6 +290,7 @@ sigframe_return(struct task *t)
 	r->cs = USER_CS;
 	r->ss = USER_SS;
 	r->orig_rax = (uint64_t)-1;
-	restore_altstack(t, &uc.uc_stack);
+	/* One that cannot be put back counts for nothing, as on Linux. */
+	(void)!signal_set_altstack(t, &uc.uc_stack, r->rsp);
 	return (int64_t)r->rax;
 }

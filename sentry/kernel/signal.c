@@ -593,8 +593,7 @@ signal_exec(struct task *t)
 		a->restorer = 0;
 	}
 	process_unlock(sh);
-	t->altstack_sp = t->altstack_size = 0;
-	t->altstack_flags = SS_DISABLE;
+	t->altstack_sp = t->altstack_size = 0;	/* its flags stay, as on Linux */
 	t->restart.fn = NULL;
 }
 

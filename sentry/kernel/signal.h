@@ -82,6 +82,8 @@ void signal_forget_locked(struct process *p, sigset64 set);
 bool signal_queue_timer_locked(struct process *p, struct task *t, struct sigqueue *q);
 void signal_unqueue_timer_locked(struct process *p, struct sigqueue *q);
 bool signal_on_altstack(const struct task *t, uint64_t sp);
+/* As sigaltstack(2) with the stack pointer sp. -EPERM, -EINVAL, -ENOMEM. */
+int signal_set_altstack(struct task *t, const struct abi_stack *ss, uint64_t sp) MUST_CHECK;
 bool signal_is_default_ignored(int signo);
 const char *signal_name(int signo);		/* "SIGINT", "SIGRT_3"; NULL for none */
 

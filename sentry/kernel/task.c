@@ -187,7 +187,6 @@ task_new(struct process *p)
 	sigpending_init(&t->pending);
 	mutex_init(&t->alloc_mu, RANK_fs);
 	t->syscall = -1;
-	t->altstack_flags = 2;		/* SS_DISABLE */
 	t->timer_slack_ns = t->default_slack_ns = 50000;
 	t->start_ns = host_clock_ns(CLOCK_MONOTONIC);
 	atomic_init(&t->state, TASK_RUNNING);

@@ -164,6 +164,8 @@ copy_state(struct task *t, struct task *child, const struct clone_request *r)
 		child->altstack_sp = t->altstack_sp;
 		child->altstack_size = t->altstack_size;
 		child->altstack_flags = t->altstack_flags;
+	} else {
+		child->altstack_flags = SS_DISABLE;
 	}
 	child->personality = t->personality;
 	child->timer_slack_ns = child->default_slack_ns = t->timer_slack_ns;

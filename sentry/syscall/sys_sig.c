@@ -196,27 +196,6 @@ sys_rt_sigtimedwait(struct task *t, gaddr_t set, gaddr_t uinfo, gaddr_t timeout,
 	return signo;
 }
 
-static int
-set_altstack(struct task *t, const struct abi_stack *ss)
-{
-	uint32_t mode = (uint32_t)ss->flags & ~SS_AUTODISARM;
-
-	if (signal_on_altstack(t, task_regs(t)->rsp))
-		return -EPERM;
-	if (mode != SS_DISABLE && mode != SS_ONSTACK && mode != 0)
-		return -EINVAL;
-	if (mode == SS_DISABLE) {
-		t->altstack_sp = t->altstack_size = 0;
-	} else {
-		if (ss->size < ABI_MINSIGSTKSZ)
-			return -ENOMEM;
-		t->altstack_sp = ss->sp;
-		t->altstack_size = ss->size;
-	}
-	t->altstack_flags = (uint32_t)ss->flags;
-	return 0;
-}
-
 int64_t
 sys_sigaltstack(struct task *t, gaddr_t ss, gaddr_t old_ss)
 {
@@ -232,7 +211,7 @@ sys_sigaltstack(struct task *t, gaddr_t ss, gaddr_t old_ss)
 	if (!gaddr_is_null(ss)) {
 		err = copy_in(t, &new, ss, sizeof new);
 		if (!err)
-			err = set_altstack(t, &new);
+			err = signal_set_altstack(t, &new, task_regs(t)->rsp);
 		if (err)
 			return err;
 	}

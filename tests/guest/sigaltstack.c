@@ -40,12 +40,44 @@ disarm(int sig, siginfo_t *si, void *ucv)
 	P("change it: %s", res(lib(sigaltstack(&set, NULL))));
 }
 
+/* Without a stack there are still flags, and to set what is there already always does. */
+static void
+after_exec(const char *what)
+{
+	stack_t none = { .ss_sp = NULL }, old;
+	struct sigaction sa = { .sa_sigaction = handler, .sa_flags = SA_SIGINFO };
+
+	S(sigaltstack, NULL, &old);
+	P("%s: flags %#x", what, (unsigned)old.ss_flags);
+	P("nothing again: %s", res(lib(sigaltstack(&none, NULL))));
+	sigaction(SIGUSR2, &sa, NULL);
+	raise(SIGUSR2);
+	none.ss_flags = SS_DISABLE;
+	S(sigaltstack, &none, NULL);
+}
+
+static void
+exec_with(const char *self, int flags, char *what)
+{
+	stack_t ss = { .ss_sp = area, .ss_size = sizeof area, .ss_flags = flags };
+	char *const argv[] = { "sigaltstack", what, NULL };
+
+	P("%s: %s", what, wst(CHILD(sigaltstack(&ss, NULL); Q(execve, self, argv, NULL); die("exec"))));
+}
+
 int
-main(void)
+main(int argc, char **argv)
 {
 	stack_t ss = { .ss_sp = area, .ss_size = 100 }, old;
 	struct sigaction sa = { .sa_sigaction = handler, .sa_flags = SA_SIGINFO | SA_ONSTACK };
 
+	if (argc > 1) {
+		after_exec(argv[1]);
+		return 0;
+	}
+	exec_with("/proc/self/exe", 0, "0");
+	exec_with("/proc/self/exe", SS_DISABLE, "SS_DISABLE");
+	exec_with("/proc/self/exe", (int)(1U << 31), "SS_AUTODISARM");
 	S(sigaltstack, NULL, &old);
 	P("flags %s", old.ss_flags == SS_DISABLE ? "SS_DISABLE" : "?");
 	S(sigaltstack, &ss, NULL);
