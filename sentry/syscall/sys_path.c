@@ -257,12 +257,12 @@ sys_linkat(struct task *t, int32_t olddirfd, gaddr_t oldpath, int32_t newdirfd, 
 	}
 	err = copy_in_path(t, oldpath, &old);
 	if (!err)
-		err = copy_in_path(t, newpath, &new);
-	if (!err)
 		err = path_walk(t, olddirfd, old, walk, &from);
 	if (err)
 		return err;
-	err = name_link(t, &from, newdirfd, new);
+	err = copy_in_path(t, newpath, &new);
+	if (!err)
+		err = name_link(t, &from, newdirfd, new);
 	path_put(&from);
 	return err;
 }
@@ -277,11 +277,15 @@ int64_t
 sys_renameat2(struct task *t, int32_t olddirfd, gaddr_t oldpath, int32_t newdirfd, gaddr_t newpath, uint32_t flags)
 {
 	AUTO_FREE char *old = NULL, *new = NULL;
-	int err = copy_in_path(t, oldpath, &old);
+	int err = copy_in_path(t, oldpath, &old), first;
 
 	if (!err)
 		err = copy_in_path(t, newpath, &new);
-	return err ? err : name_rename(t, olddirfd, old, newdirfd, new, flags);
+	if (!err)
+		return name_rename(t, olddirfd, old, newdirfd, new, flags);
+	/* Linux tells of a name that cannot be read when it needs it. */
+	first = name_rename_first(t, olddirfd, old, flags);
+	return first ? first : err;
 }
 
 int64_t

@@ -427,17 +427,38 @@ done:
 	return err;
 }
 
+static int
+rename_flags(uint32_t flags)
+{
+	if (flags & ~(uint32_t)(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT))
+		return -EINVAL;
+	return (flags & RENAME_EXCHANGE) && (flags & (RENAME_NOREPLACE | RENAME_WHITEOUT)) ? -EINVAL : 0;
+}
+
+int
+name_rename_first(struct task *t, int32_t olddirfd, const char *old, uint32_t flags)
+{
+	struct renaming r;
+	enum last_kind kind;
+	int err = rename_flags(flags);
+
+	if (err || old == NULL)
+		return err;
+	err = path_walk_parent(t, olddirfd, old, WALK_FOLLOW, &r.olddir, r.oldname, &kind, &r.oldslash);
+	if (!err)
+		path_put(&r.olddir);
+	return err;
+}
+
 int
 name_rename(struct task *t, int32_t olddirfd, const char *old, int32_t newdirfd, const char *new, uint32_t flags)
 {
 	struct renaming r = { .flags = flags };
 	enum last_kind oldkind, newkind;
-	int err;
+	int err = rename_flags(flags);
 
-	if (flags & ~(uint32_t)(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT))
-		return -EINVAL;
-	if ((flags & RENAME_EXCHANGE) && (flags & (RENAME_NOREPLACE | RENAME_WHITEOUT)))
-		return -EINVAL;
+	if (err)
+		return err;
 	err = path_walk_parent(t, olddirfd, old, WALK_FOLLOW, &r.olddir, r.oldname, &oldkind, &r.oldslash);
 	if (err)
 		return err;

@@ -16,6 +16,8 @@ int name_create_in(struct task *t, const struct path *dir, const char *last, uin
 int name_remove(struct task *t, int32_t dirfd, const char *name, bool dir) MUST_CHECK;
 /* from is what gets another name. */
 int name_link(struct task *t, const struct path *from, int32_t dirfd, const char *name) MUST_CHECK;
+/* What name_rename finds before it looks at the new name: the flags, then, unless old is NULL, the old one's directory. */
+int name_rename_first(struct task *t, int32_t olddirfd, const char *old, uint32_t flags) MUST_CHECK;
 int name_rename(struct task *t, int32_t olddirfd, const char *old, int32_t newdirfd, const char *new, uint32_t flags) MUST_CHECK;
 
 #endif

@@ -24,6 +24,9 @@ main(void)
 	S(link, "", "x");
 	S(link, "f", "");
 	S(link, "f", BAD);
+	S(link, "", BAD);
+	S(link, "none", BAD);
+	S(linkat, -1, "f", AT_FDCWD, BAD, 0);
 	S(link, "l", "ll");
 	P("a link to the link: %s, nlink of l: %s", look("ll"), look("l"));
 	S(link, "dangling", "dd");

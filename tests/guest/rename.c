@@ -71,6 +71,14 @@ main(void)
 	S(renameat2, AT_FDCWD, "h", AT_FDCWD, "g", RENAME_EXCHANGE | RENAME_NOREPLACE);
 	S(renameat2, AT_FDCWD, "h", AT_FDCWD, "g", 0x40);
 	S(renameat2, -1, "h", AT_FDCWD, "g", 0);
+	/* the new name is read when the old one's directory is there */
+	S(rename, "", BAD);
+	S(rename, BAD, "");
+	S(rename, "none", BAD);
+	S(rename, "none/x", BAD);
+	S(renameat2, -1, "h", AT_FDCWD, BAD, 0);
+	S(renameat2, AT_FDCWD, BAD, AT_FDCWD, BAD, 0x40);
+	S(renameat2, AT_FDCWD, "", AT_FDCWD, BAD, 0x40);
 	S(renameat2, AT_FDCWD, "h", -1, "g", 0);
 	/* the open file follows its name; a directory's .. follows as well */
 	chdir("..");
