@@ -164,7 +164,7 @@ struct stop {
 	uint64_t	addr;
 	uint64_t	trapno, error, cr2;	/* as in sigcontext */
 	bool		trapped;	/* STOP_SYSCALL: at a call instruction that was not patched */
-	bool		foreign;	/* STOP_SYSCALL: by int 0x80 or another ABI; answer ENOSYS/SIGSEGV as Linux does */
+	bool		foreign;	/* STOP_SYSCALL: by int 0x80, a 32-bit kernel's; answer ENOSYS/SIGSEGV as Linux does */
 };
 
 /*

@@ -125,7 +125,7 @@ stop_syscall(struct ctx *c, struct abi_regs *regs, struct stop *stop)
 	stop->kind = STOP_SYSCALL;
 	if (host_ptrace(PTRACE_GET_SYSCALL_INFO, c->tid, sizeof info, P(&info)) < 0)
 		return -ESRCH;
-	stop->foreign = info.arch != AUDIT_ARCH_X86_64 || (regs->orig_rax & 0x40000000) != 0;
+	stop->foreign = info.arch != AUDIT_ARCH_X86_64;
 	regs->rax = (uint64_t)-ENOSYS;
 	return 0;
 }

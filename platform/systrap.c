@@ -238,7 +238,7 @@ static void
 stop_syscall(struct abi_regs *regs, struct stop *stop, bool foreign)
 {
 	stop->kind = STOP_SYSCALL;
-	stop->foreign = foreign || (regs->rax & 0x40000000) != 0;
+	stop->foreign = foreign;
 	regs->orig_rax = regs->rax;
 	regs->rax = (uint64_t)-ENOSYS;
 }

@@ -101,8 +101,10 @@ static int64_t
 not_provided(struct task *t, int32_t nr, const struct syscall_desc *d)
 {
 	if (d == NULL || d->name == NULL) {
-		report_missing(t, nr & X32_BIT ? "x32 system call %d" : "system call number %d",
-		    nr & ~X32_BIT);
+		if (nr >= X32_BIT)
+			report_missing(t, "x32 system call %d", nr - X32_BIT);
+		else
+			report_missing(t, "system call number %d", nr);
 		return -ENOSYS;
 	}
 	report_missing(t, "system call %s", d->name);

@@ -7,6 +7,8 @@ main(void)
 	P("400 %s", res(raw6(400, 0, 0, 0, 0, 0, 0)));
 	P("1000 %s", res(raw6(1000, 0, 0, 0, 0, 0, 0)));
 	P("-1 %s", res(raw6(-1, 0, 0, 0, 0, 0, 0)));
+	P("-9 %s", res(raw6(-9, 0, 0, 0, 0, 0, 0)));
+	P("x32 %s", res(raw6(0x40000000 + SYS_getpid, 0, 0, 0, 0, 0, 0)));
 	P("huge %s", res(raw6(0x7fffffff, 0, 0, 0, 0, 0, 0)));
 	P("upper half is ignored or refused alike %s", res(raw6(0x100000000L + SYS_getpid, 0, 0, 0, 0, 0, 0) > 0));
 	S(create_module, "x", 0);

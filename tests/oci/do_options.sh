@@ -57,5 +57,10 @@ err_has 'write\(1(<[^>]*>)?, "traced' "--strace shows write"
 inside --report -- /bin/true
 is_status 0 "--report"
 err_has "calls that came to the kernel: [1-9]" "--report counts calls"
+run "$VILLAGE" "do" --report -- /usr/bin/python3 -c 'import ctypes
+call = ctypes.CDLL(None).syscall
+call(-9); call(0x40000027)'
+err_has "system call number -9\b" "--report names an unknown number as it is"
+err_has "x32 system call 39\b" "--report names an x32 call"
 inside -- /bin/mount
 out_has ' on / ' "a root is mounted"

@@ -51,7 +51,7 @@ PIECE(bases, "mov $0x111000,%eax; wrfsbase %rax; mov $0x222000,%eax; wrgsbase %r
 PIECE(through, "mov %fs:0,%rbx; mov %gs:0,%r8; mov $1,%eax; syscall; mov %fs:0,%rbx; mov %gs:0,%r8; mov $2,%eax; syscall");
 PIECE(avx, "vmovdqu (%rdi),%ymm7; mov $1,%eax; syscall; vmovdqu %ymm7,32(%rdi); mov $2,%eax; syscall;"
     "vmovdqu %ymm7,32(%rdi); mov $3,%eax; syscall");
-PIECE(int80, "mov $20,%eax; int $0x80; mov $0x40000027,%eax; syscall; mov $1,%eax; syscall");
+PIECE(int80, "mov $20,%eax; int $0x80; mov $0x40000027,%eax; syscall; mov $-9,%eax; syscall; mov $1,%eax; syscall");
 PIECE(tf, "pushfq; orq $0x100,(%rsp); popfq; nop; nop");
 PIECE(native, "mov $202,%eax; mov $0x600000,%edi; mov $1,%esi; mov $1,%edx; syscall; mov $15,%eax; syscall;"
     "mov $60,%eax; xor %edi,%edi; syscall; mov $231,%eax; syscall; mov $9,%eax; syscall");
