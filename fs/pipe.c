@@ -143,7 +143,7 @@ readable_locked(const struct pipe *p, uint64_t want, uint64_t *whole)
 	return (int64_t)(*whole = min(n, want));
 }
 
-/* Copies [pos, pos + n) out; rmu held. Bytes moved, or -EFAULT. */
+/* Copies [pos, pos + n) out; rmu held. Bytes moved, or -EFAULT.  A page's share goes whole or not at all, as on Linux. */
 static int64_t
 copy_from_ring(struct pipe *p, uint64_t pos, uint64_t n, struct iobuf *dst)
 {
@@ -154,11 +154,13 @@ copy_from_ring(struct pipe *p, uint64_t pos, uint64_t n, struct iobuf *dst)
 		struct page *page = p->pages[(pos + done) / PAGE_SIZE & (p->npages - 1)];
 		int64_t got = iob_put(dst, page->bytes + at, chunk);
 
+		if (got >= 0 && (uint64_t)got < chunk) {
+			iob_revert(dst, (uint64_t)got);
+			got = -EFAULT;
+		}
 		if (got < 0)
 			return done ? (int64_t)done : got;
-		done += (uint64_t)got;
-		if ((uint64_t)got < chunk)
-			break;
+		done += chunk;
 	}
 	return (int64_t)done;
 }
@@ -179,7 +181,7 @@ static int64_t
 pipe_read(struct file *f, struct task *t, struct iobuf *dst)
 {
 	struct pipe *p = pipe_of(f);
-	uint64_t whole = 0, pos;
+	uint64_t whole = 0, pos, want;
 	int64_t n, done = 0;
 	bool room = false, packet;
 
@@ -195,7 +197,12 @@ pipe_read(struct file *f, struct task *t, struct iobuf *dst)
 		mutex_unlock(&p->mu);
 		if (n <= 0 || (done && packet))
 			break;
-		n = copy_from_ring(p, pos, (uint64_t)n, dst);
+		want = (uint64_t)n;
+		n = copy_from_ring(p, pos, want, dst);
+		if (n > 0 && packet && (uint64_t)n < want) {
+			iob_revert(dst, (uint64_t)n);
+			n = -EFAULT;
+		}
 		if (n <= 0)
 			break;
 		done += n;
@@ -260,20 +267,33 @@ writable_locked(struct pipe *p, uint64_t want, bool packet)
 	if (p->rpos == p->wpos)
 		p->rpos = p->wpos = 0;
 	room = capacity(p) - (p->wpos - p->rpos);
-	if (packet && (p->npackets == p->npages || room < min(want, (uint64_t)ATOMIC_SIZE)))
-		return -EAGAIN;
-	if (want <= ATOMIC_SIZE && room < want)
+	/* A larger write begins when a page is free, as on Linux, and as waiting writers are woken. */
+	if (room < min(want, (uint64_t)ATOMIC_SIZE) || (packet && p->npackets == p->npages))
 		return -EAGAIN;
 	if (packet)
 		want = min(want, (uint64_t)ATOMIC_SIZE);
-	return room == 0 ? -EAGAIN : (int64_t)min(want, room);
+	return (int64_t)min(want, room);
+}
+
+/*
+ * How much of a write of total bytes at pos counts when only the first good of them could be read.  Linux writes page by
+ * page, each whole or not at all; first, if it fits into the page in use, what makes the rest a number of pages.
+ */
+static uint64_t
+good_pages(uint64_t pos, uint64_t total, uint64_t good)
+{
+	uint64_t first = total % PAGE_SIZE, used = pos % PAGE_SIZE;
+
+	if (used == 0 || used + first > PAGE_SIZE)
+		first = 0;
+	return good < first ? 0 : first + page_down(good - first);
 }
 
 /* Copies n bytes in at pos, making pages; wmu held. Bytes moved, or -errno. */
 static int64_t
 copy_to_ring(struct pipe *p, uint64_t pos, uint64_t n, struct iobuf *src)
 {
-	uint64_t done = 0;
+	uint64_t done = 0, total = iob_left(src);
 
 	while (done < n) {
 		uint64_t at = (pos + done) % PAGE_SIZE, chunk = min(n - done, PAGE_SIZE - at);
@@ -282,12 +302,16 @@ copy_to_ring(struct pipe *p, uint64_t pos, uint64_t n, struct iobuf *src)
 
 		if (*slot == NULL)
 			*slot = obj_new(page);
-		got = *slot ? iob_get(src, (*slot)->bytes + at, chunk) : -ENOMEM;
-		if (got < 0)
-			return done ? (int64_t)done : got;
-		done += (uint64_t)got;
-		if ((uint64_t)got < chunk)
-			break;
+		if (*slot == NULL)
+			return done ? (int64_t)done : -ENOMEM;
+		got = iob_get(src, (*slot)->bytes + at, chunk);
+		done += got < 0 ? 0 : (uint64_t)got;
+		if (got < 0 || (uint64_t)got < chunk) {
+			uint64_t keep = good_pages(pos, total, done);
+
+			iob_revert(src, done - keep);
+			return keep ? (int64_t)keep : -EFAULT;
+		}
 	}
 	return (int64_t)done;
 }
@@ -314,8 +338,8 @@ pipe_write(struct file *f, struct task *t, struct iobuf *src)
 {
 	struct pipe *p = pipe_of(f);
 	bool packet = f->flags & O_DIRECT;
+	int64_t n, want;
 	uint64_t pos;
-	int64_t n;
 
 	(void)t;
 	if (iob_left(src) == 0)
@@ -330,8 +354,14 @@ pipe_write(struct file *f, struct task *t, struct iobuf *src)
 	n = writable_locked(p, iob_left(src), packet);
 	pos = p->wpos;
 	mutex_unlock(&p->mu);
-	if (n > 0)
-		n = copy_to_ring(p, pos, (uint64_t)n, src);
+	if (n > 0) {
+		want = n;
+		n = copy_to_ring(p, pos, (uint64_t)want, src);
+		if (n > 0 && packet && n < want) {
+			iob_revert(src, (uint64_t)n);
+			n = -EFAULT;
+		}
+	}
 	if (n > 0) {
 		mutex_lock(&p->mu);
 		p->wpos = pos + (uint64_t)n;

@@ -1,6 +1,68 @@
 /* pipes: capacity, atomicity, ends, signals. */
 #include "guest.h"
 
+/* A pipe's data goes page by page: one that cannot be copied whole does not go at all. */
+static void
+bad_memory(void)
+{
+	static char all[70000];
+	char *edge = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), *end = edge + 4096;
+	struct iovec three[] = { { all, 50 }, { end - 50, 100 }, { all, 50 } };
+	struct iovec page[] = { { all, 4096 }, { end - 50, 100 }, { all, 50 } };
+	int p[2];
+
+	munmap(end, 4096);
+	pipe2(p, O_NONBLOCK);
+	S(write, p[1], end - 100, 200);
+	S(writev, p[1], three, 3);
+	S(write, p[1], end - 100, 5000);
+	S(read, p[0], all, sizeof all);
+	S(write, p[1], edge, 5000);
+	S(read, p[0], all, sizeof all);
+	S(writev, p[1], page, 3);
+	S(read, p[0], all, sizeof all);
+	write(p[1], all, 200);
+	S(read, p[0], end - 100, 200);
+	S(readv, p[0], three, 3);
+	S(read, p[0], end - 100, 100);
+	S(read, p[0], all, sizeof all);
+	write(p[1], all, 5000);
+	S(read, p[0], end - 100, 5000);
+	S(read, p[0], edge, 5000);
+	S(read, p[0], all, sizeof all);
+	/* what makes the rest a number of pages goes first, to the page in use */
+	write(p[1], all, 100);
+	S(write, p[1], edge, 5000);
+	S(read, p[0], all, sizeof all);
+	write(p[1], all, 100);
+	S(writev, p[1], page, 3);
+	S(read, p[0], all, sizeof all);
+	write(p[1], all, 65536 - 4096);
+	S(write, p[1], edge, 4097);
+	S(read, p[0], all, sizeof all);
+	close(p[0]);
+	close(p[1]);
+	/* packets are whole or not at all */
+	pipe2(p, O_NONBLOCK | O_DIRECT);
+	write(p[1], all, 100);
+	write(p[1], all, 60);
+	S(read, p[0], end - 50, 200);
+	S(read, p[0], end - 100, 200);
+	S(write, p[1], end - 50, 60);
+	S(write, p[1], end - 200, 4196);
+	S(read, p[0], all, sizeof all);
+	S(read, p[0], all, sizeof all);
+	close(p[0]);
+	close(p[1]);
+	/* and one that waits goes on with what is left */
+	pipe(p);
+	write(p[1], all, 65536 - 4096);
+	pid_t pid = START(S(write, p[1], edge, 4097));
+	UNTIL(Q(ioctl, p[0], FIONREAD, all) == 0 && *(int *)all == 65536);
+	read(p[0], all, 65536);
+	P("%s", reap(pid));
+}
+
 int
 main(void)
 {
@@ -31,6 +93,7 @@ main(void)
 	/* one byte is not room for another byte: writes up to PIPE_BUF are all or nothing */
 	S(read, p[0], big, 100);
 	S(write, p[1], big, 200);
+	S(write, p[1], big, 5000);
 	S(read, p[0], big, 4000);
 	S(write, p[1], big, 200);
 	S(write, p[1], big, 4096);
@@ -113,5 +176,6 @@ main(void)
 	write(p[1], "three", 5);
 	S(read, p[0], buf, 2);
 	S(read, p[0], buf, 16);
+	bad_memory();
 	return 0;
 }
