@@ -98,8 +98,9 @@ check-steady: all
 # make ltp LTP=/opt/ltp [FILTER=regex]: see docs/ltp.md.
 ltp: all
 	@tools/ltp.sh $(O)/village "$(LTP)" "$(FILTER)"
+# Needs root; about two minutes.
 bench: all
-	@tests/bench/run.sh $(O)/village
+	@tests/bench/run.sh $(O)/village "$$(tests/programs/rootfs.sh)"
 check-fault: all
 	@tests/fault/run.sh $(O)/village
 STRESS_SECONDS ?= 25

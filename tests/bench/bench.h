@@ -2,7 +2,7 @@
  * What the measuring programs share: a clock, a median, and a line of output.
  *
  * A line is "name<TAB>value<TAB>unit", or "name<TAB>-<TAB>why it could not be measured".
- * run.sh puts the lines of two runs side by side.
+ * run.sh collects the lines of several runs, and report.awk puts them side by side.
  */
 #ifndef BENCH_H
 #define BENCH_H

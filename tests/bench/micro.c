@@ -5,8 +5,9 @@
  * some ten milliseconds; the figure is the median of several batches, in nanoseconds an operation.
  * Nothing is subtracted.  An operation that fails prints why, and no number.
  *
- * micro DIR        DIR: where files may be made; its own file, by the name it was started as, is read too
- * micro child      what fork and spawn start: exits at once
+ * micro DIR FILE [TEXT]   DIR: where files may be made; FILE: one of the root, 64 KiB or more, that is read;
+ *                         TEXT: only rows with it in their names
+ * micro child             what spawn starts: exits at once
  */
 #include "bench.h"
 
@@ -34,6 +35,7 @@ extern char **environ;
 static char path_file[512], path_dir[400];
 static const char *path_host;		/* a file of the root: the gofer's, inside */
 static char *self_argv[] = { "/proc/self/exe", "child", NULL };
+static char *dash_argv[] = { "/bin/dash", "-c", ":", NULL };
 static char buf[65536];
 static int fd_file = -1, fd_host = -1;
 
@@ -455,6 +457,24 @@ op_spawn(int n)
 	});
 }
 
+/* A dynamic program: what it maps and relocates is part of it. */
+static int64_t
+op_dash(int n)
+{
+	return TIMED(n, {
+		int status;
+		pid_t pid = fork();
+		if (pid == 0) {
+			execv(dash_argv[0], dash_argv);
+			_exit(127);
+		}
+		if (pid < 0 || waitpid(pid, &status, 0) != pid)
+			return -errno;
+		if (status)
+			return -ECHILD;
+	});
+}
+
 static void *
 thread_main(void *arg)
 {
@@ -479,7 +499,7 @@ static const struct op {
 	op_fn		*fn;
 	int		most;		/* rounds in a batch; no more than this */
 } ops[] = {
-	{ "null syscall (getppid)",		op_null,	1 << 20 },
+	{ "getppid",				op_null,	1 << 20 },
 	{ "gettid",				op_gettid,	1 << 20 },
 	{ "getuid",				op_getuid,	1 << 20 },
 	{ "clock_gettime",			op_clock,	1 << 20 },
@@ -512,6 +532,7 @@ static const struct op {
 	{ "page fault, COW after fork",		op_cow,		1 << 12 },
 	{ "fork+exit+wait",			op_fork,	1 << 12 },
 	{ "posix_spawn+exit+wait, static",	op_spawn,	1 << 12 },
+	{ "fork+exec+wait of dash",		op_dash,	1 << 12 },
 	{ "thread create+join",			op_thread,	1 << 14 },
 };
 
@@ -556,18 +577,20 @@ main(int argc, char **argv)
 
 	if (argc == 2 && strcmp(argv[1], "child") == 0)
 		return 0;
-	path_host = argv[0];
-	if (argc != 2) {
-		fprintf(stderr, "usage: micro DIR\n");
+	if (argc != 3 && argc != 4) {
+		fprintf(stderr, "usage: micro DIR FILE [TEXT]\n");
 		return 2;
 	}
+	path_host = argv[2];
 	err = file_make(argv[1]);
 	if (err) {
 		fprintf(stderr, "micro: %s: %s\n", argv[1], strerror(-err));
 		return 1;
 	}
-	for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++)
-		op_measure(&ops[i]);
+	for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++) {
+		if (argc == 3 || strstr(ops[i].name, argv[3]) != NULL)
+			op_measure(&ops[i]);
+	}
 	unlink(path_file);
 	rmdir(path_dir);
 	return 0;

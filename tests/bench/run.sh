@@ -1,114 +1,142 @@
 #!/bin/bash
-# run.sh [-p systrap|ptrace]... [-q] VILLAGE
+# run.sh [-p systrap|ptrace] [-n ROUNDS] [-f TEXT] [-q] VILLAGE [ROOT]
 #
-# Measures operations natively and in a sandbox and prints them side by side.  Default: both platforms.
-# -q leaves start-up and idle measurements out.  A row that could not be measured says why.
+# Measures operations and programs natively and in a sandbox over the same root (rootfs.sh makes it), in turns, and
+# holds the ratios against the marks that the project has set itself (the file marks).  -q: only the single operations.
+# -f: of these, only the rows with TEXT in their names.  -n: how often native and sandbox take turns there (3).
 #
-# Anything else that runs on the machine shows in the figures, most of all in those where two threads
-# take turns.  Where there is no idle machine, `chrt -r 1 tests/bench/run.sh ...` keeps others away.
+# Needs root, for chroot and mounts.  Anything else that runs on the machine shows in the figures, most of all in those
+# where two threads take turns.
 set -u
 
 here=$(cd "$(dirname "$0")" && pwd)
-platforms=()
+platform=systrap
+rounds=3
 quick=
-while getopts p:q opt; do
+only=
+
+usage()
+{
+	echo "usage: run.sh [-p systrap|ptrace] [-n ROUNDS] [-f TEXT] [-q] VILLAGE [ROOT]" >&2
+	exit 1
+}
+
+# All mounts are made in a namespace that ends with this script.
+if [ -z "${BENCH_PRIVATE:-}" ]; then
+	BENCH_PRIVATE=yes exec unshare --mount --propagation private "$0" "$@"
+fi
+
+while getopts p:n:f:q opt; do
 	case $opt in
-	p) platforms+=("$OPTARG") ;;
-	q) quick=1 ;;
-	*) echo "usage: run.sh [-p systrap|ptrace]... [-q] VILLAGE" >&2; exit 1 ;;
+	p) platform=$OPTARG ;;
+	n) rounds=$OPTARG ;;
+	f) only=$OPTARG quick=yes ;;
+	q) quick=yes ;;
+	*) usage ;;
 	esac
 done
 shift $((OPTIND - 1))
-[ $# -eq 1 ] && [ -x "$1" ] || { echo "usage: run.sh [-p systrap|ptrace]... [-q] VILLAGE" >&2; exit 1; }
-[ ${#platforms[@]} -gt 0 ] || platforms=(systrap ptrace)
+[ $# -eq 1 ] || [ $# -eq 2 ] || usage
+[ -x "$1" ] || usage
+root=${2:-$("$here/../programs/rootfs.sh")} || exit 1
+[ -d "$root/cases" ] || { echo "run.sh: $root: not a root that rootfs.sh made" >&2; exit 1; }
 
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/bench.XXXXXX") || exit 1
-trap 'rm -rf "$tmp"' EXIT
+trap 'umount -lR "$tmp/view" 2>/dev/null; rm -rf --one-file-system "$tmp"' EXIT
 # A file of its own: nobody else's sandboxes share its pages and make its memory look smaller.
 village=$tmp/village
 cp "$1" "$village" || exit 1
-mkdir "$tmp/root" "$tmp/root/bin" "$tmp/root/tmp" "$tmp/root/proc" "$tmp/root/dev"
+mkdir "$tmp/bin" "$tmp/view" "$tmp/small" "$tmp/small/proc" "$tmp/small/dev" "$tmp/bundle"
 for prog in micro host; do
-	${CC:-gcc} -std=gnu11 -D_GNU_SOURCE -O2 -static -pthread -o "$tmp/$prog" "$here/$prog.c" || exit 1
+	${CC:-gcc} -std=gnu11 -D_GNU_SOURCE -O2 -static -pthread -o "$tmp/bin/$prog" "$here/$prog.c" || exit 1
 done
-printf 'int main(void) { return 0; }\n' >"$tmp/true.c"
-${CC:-gcc} -O2 -static -o "$tmp/root/bin/true" "$tmp/true.c" || exit 1
 printf '#include <unistd.h>\nint main(void) { sleep(60); return 0; }\n' >"$tmp/sleep.c"
-${CC:-gcc} -O2 -static -o "$tmp/root/bin/sleep" "$tmp/sleep.c" || exit 1
-cp "$tmp/micro" "$tmp/root/bin/micro"
-# Scratch files on memory on both sides: /dev/shm natively, the overlay's upper layer inside.
-scratch=/dev/shm
-[ -w $scratch ] || scratch=$tmp
+${CC:-gcc} -O2 -static -o "$tmp/small/sleep" "$tmp/sleep.c" || exit 1
+host=$tmp/bin/host
 
-# table NATIVE SANDBOX: the lines of two runs side by side, in microseconds.
-table()
+# Natively: the root, read-only, with scratch files in memory, as the overlay of a sandbox has them.
+view=$tmp/view
+{ mount --bind "$root" "$view" && mount -o remount,ro,bind "$view" && mount -t proc proc "$view/proc" &&
+    mount --bind /dev "$view/dev" && mount -t tmpfs -o mode=1777 tmpfs "$view/tmp" &&
+    mount --bind "$tmp/bin" "$view/cases"; } || { echo "run.sh: needs root" >&2; exit 1; }
+inside=("$village" "do" --platform "$platform" --rootfs "$root" --volume "$tmp/bin:/cases:ro" --cwd /tmp)
+
+rows=$tmp/rows
+: >"$rows"
+
+# take SIDE [NAME]: the lines of a measuring program become rows; NAME replaces theirs.
+take()
 {
-	awk -F '\t' '
-	function us(v) { return sprintf(v < 10000 ? "%.3f us" : "%.1f us", v / 1000) }
-	FNR == NR { nat[$1] = $2; why[$1] = $3; next }
-	{
-		seen[$1] = 1
-		if ($2 == "-" || !($1 in nat) || nat[$1] == "-")
-			printf "%-34s %14s %14s\n", $1, ($1 in nat) && nat[$1] != "-" ? us(nat[$1]) : "-", \
-			    $2 == "-" ? $3 : us($2)
-		else
-			printf "%-34s %14s %14s %8.2fx\n", $1, us(nat[$1]), us($2), $2 / nat[$1]
-	}
-	END { for (n in nat) if (!(n in seen)) printf "%-34s %14s %14s\n", n, us(nat[n]), "no result" }' "$1" "$2"
+	awk -F '\t' -v OFS='\t' -v side="$1" -v name="${2:-}" '{ print name == "" ? $1 : name, side, $2, $3 }' >>"$rows"
 }
 
-field()		# field FILE NAME: a value
+# native SECONDS COMMAND...; sandbox SECONDS COMMAND...
+native()
 {
-	awk -F '\t' -v n="$2" '$1 == n { print $2 }' "$1"
+	timeout -k 2 "$1" chroot "$view" "${@:2}" </dev/null
 }
 
-# mark WHAT VALUE LIMIT UNIT: met or missed.
-mark()
+sandbox()
 {
-	awk -v w="$1" -v v="$2" -v l="$3" -v u="$4" 'BEGIN {
-		r = v == "" || v == "-" || l == "" ? "not measured" : v + 0 <= l + 0 ? "met" : "missed"
-		printf "mark: %-30s %10s, at most %s %s: %s\n", w, v == "" ? "-" : v, l == "" ? "-" : l, u, r }'
+	timeout -k 2 "$1" "${inside[@]}" -- "${@:2}" </dev/null || echo "run.sh: $2: status $?" >&2
 }
 
-marks()
-{
-	local limit
+printf '%s, %s processors, Linux %s; %s\n' "$(uname -m)" "$(nproc)" "$(uname -r | sed 's/-.*//')" "$platform"
 
-	limit=$(awk -F '\t' '$2 != "-" { s += $2; n++ } END { if (n == 2) printf "%.0f", s * 1.5 }' "$tmp/floor")
-	mark "null syscall" "$(field "$tmp/systrap" "null syscall (getppid)")" "$limit" ns
-	mark "start to exit" "$(field "$tmp/start2" "start to exit")" 40000 us
-	mark "PSS of sentry and gofer" "$(field "$tmp/idle" "sentry+gofer PSS")" 10240 KiB
-	mark "idle CPU time per second" "$(field "$tmp/idle" "CPU time per second")" 20 us
-}
-
-printf '%s, %s cores, Linux %s\n' "$(uname -m)" "$(nproc)" "$(uname -r | sed 's/-.*//')"
-{ timeout 10 "$tmp/host" sigsys; timeout 10 "$tmp/host" spin; } >"$tmp/floor"
-awk -F '\t' '{ if ($2 == "-") printf "%-38s %s\n", $1, $3; else { printf "%-38s %8.0f ns\n", $1, $2; s += $2 } }
-	END { if (s) printf "%-38s %8.0f ns\n", "null syscall, mark (1.5x of their sum)", s * 1.5 }' "$tmp/floor"
-timeout 20 "$tmp/micro" "$scratch" >"$tmp/native" 2>"$tmp/err" || cat "$tmp/err"
-
-for p in "${platforms[@]}"; do
-	run=("$village" do --platform "$p" --rootfs "$tmp/root")
-	printf '\n%-34s %14s %14s %9s\n' "== $p" native sandbox ratio
-	: >"$tmp/start2"
-	: >"$tmp/idle"
-	timeout -k 2 30 "${run[@]}" -- /bin/micro /tmp </dev/null >"$tmp/$p" 2>"$tmp/err" ||
-	    { echo "the sandbox ended with status $?"; head -5 "$tmp/err"; }
-	table "$tmp/native" "$tmp/$p"
-	[ -z "$quick" ] || continue
-
-	timeout 10 "$tmp/host" start 20 "$tmp/root/bin/true" </dev/null >"$tmp/start0"
-	timeout 20 "$tmp/host" start 20 "${run[@]}" -- /bin/true </dev/null >"$tmp/start1" 2>"$tmp/err"
-	timeout 20 "$tmp/host" start 20 "$village" do --platform "$p" -- /bin/true </dev/null >"$tmp/start2" 2>>"$tmp/err"
-	head -3 "$tmp/err"
-	awk -F '\t' 'FNR == 1 { f++ }
-	f == 1 { nat[$1] = $2; next }
-	{ what = f == 2 ? "do true, static" : "do /bin/true, host root"; sub(/start to exit/, what, $1) }
-	$2 == "-" { printf "%-34s %14s %14s\n", $1, "", $3; next }
-	{ k = FNR == 1 ? "start to exit" : ""
-	  printf "%-34s %14s %11.2f ms\n", $1, k == "" || f == 3 ? "" : sprintf("%.2f ms", nat[k] / 1000), $2 / 1000 }' \
-	    "$tmp/start0" "$tmp/start1" "$tmp/start2"
-	timeout 20 "$tmp/host" idle 3 "${run[@]}" -- /bin/sleep </dev/null >"$tmp/idle" 2>/dev/null
-	awk -F '\t' '{ printf "%-34s %14s %10s %s\n", "idle: " $1, "", $2 == "-" ? "" : $2, $3 }' "$tmp/idle"
-	[ "$p" != systrap ] || marks
+micro=(/cases/micro /tmp /usr/bin/bash ${only:+"$only"})
+for ((i = 0; i < rounds; i++)); do
+	native 30 "${micro[@]}" | take native
+	sandbox 60 "${micro[@]}" | take sandbox
 done
+
+# What a trapped call needs at the least, and what one takes.
+trapped()
+{
+	{ timeout 10 "$host" sigsys; timeout 10 "$host" spin; } >"$tmp/floor"
+	take native <"$tmp/floor"
+	awk -F '\t' '{ if ($2 == "-") print; else { s += $2; n++ } } END { if (n == 2) print "sum\t" s "\tns" }' \
+	    "$tmp/floor" | take native "null syscall, trapped"
+	timeout -k 2 20 "$village" --patch off "${inside[@]:1}" -- "${micro[@]:0:3}" getppid </dev/null |
+	    take sandbox "null syscall, trapped"
+}
+
+# named NAME: lines of a measuring program become rows of the sandbox, with NAME before theirs.
+named()
+{
+	awk -F '\t' -v OFS='\t' -v name="$1" '{ $1 = name $1 } 1' | take sandbox
+}
+
+# start NAME COMMAND...: 20 times from before its exec until its end was collected.
+start()
+{
+	# shellcheck disable=SC2034 # stamp sets them
+	local now cpu before
+
+	stamp
+	before=$cpu
+	{ group_enter && exec timeout 20 "$host" start 20 "${@:2}" </dev/null; } | named "$1, "
+	group_settle
+	stamp
+	[ -z "$group" ] || printf '%s\tsandbox\t%s\tus\n' "$1, CPU" $(((cpu - before) / 20)) >>"$rows"
+}
+
+outside()
+{
+	[ "$platform" = ptrace ] || for ((i = 0; i < rounds; i++)); do trapped; done
+	start "do /bin/true" "$village" "do" --platform "$platform" -- /bin/true
+	"$village" spec -b "$tmp/bundle" &&
+	    sed -i -e 's/"args": .*/"args": ["\/bin\/true"],/' -e 's/"terminal": true/"terminal": false/' \
+	        -e "s|\"path\": \"rootfs\"|\"path\": \"$root\"|" "$tmp/bundle/config.json"
+	start "run /bin/true" "$village" --root "$tmp/state" --platform "$platform" run -b "$tmp/bundle" "bench$$"
+	timeout 20 "$host" idle 3 "$village" "do" --platform "$platform" --rootfs "$tmp/small" -- /sleep </dev/null 2>/dev/null |
+	    named "idle: "
+}
+
+if [ -z "$quick" ]; then
+	. "$here/group.sh"
+	group_find
+	outside
+	. "$here/work.sh"
+	group_end
+fi
+awk -v all="$([ -n "$quick" ] || echo 1)" -f "$here/report.awk" "$here/marks" "$rows"
