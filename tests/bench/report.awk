@@ -51,7 +51,7 @@ function line(name,	nat, box, r, got, verdict, shown)
 	r = ratio(name)
 	if (name in limit) {
 		got = of[name] == "x" ? r : of[name] == unit[name] ? box : ""
-		verdict = got != "" && got <= limit[name] ? "met" : "missed"
+		verdict = got == "" ? "not measured" : got <= limit[name] ? "met" : "missed"
 		marks++
 		met += verdict == "met"
 		shown = of[name] == "x" ? sprintf("%.2fx", limit[name]) : text(limit[name], of[name])

@@ -10,6 +10,7 @@
 set -u
 
 here=$(cd "$(dirname "$0")" && pwd)
+. "$here/group.sh"
 platform=systrap
 rounds=3
 quick=
@@ -42,7 +43,7 @@ root=${2:-$("$here/../programs/rootfs.sh")} || exit 1
 [ -d "$root/cases" ] || { echo "run.sh: $root: not a root that rootfs.sh made" >&2; exit 1; }
 
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/bench.XXXXXX") || exit 1
-trap 'umount -lR "$tmp/view" 2>/dev/null; rm -rf --one-file-system "$tmp"' EXIT
+trap 'group_end; umount -lR "$tmp/view" 2>/dev/null; rm -rf --one-file-system "$tmp"' EXIT
 # A file of its own: nobody else's sandboxes share its pages and make its memory look smaller.
 village=$tmp/village
 cp "$1" "$village" || exit 1
@@ -117,7 +118,11 @@ start()
 	{ group_enter && exec timeout 20 "$host" start 20 "${@:2}" </dev/null; } | named "$1, "
 	group_settle
 	stamp
-	[ -z "$group" ] || printf '%s\tsandbox\t%s\tus\n' "$1, CPU" $(((cpu - before) / 20)) >>"$rows"
+	if [ -n "$group" ]; then
+		printf '%s\tsandbox\t%s\tus\n' "$1, CPU" $(((cpu - before) / 20)) >>"$rows"
+	else
+		printf '%s\tsandbox\t-\t%s\n' "$1, CPU" "$group_why" >>"$rows"
+	fi
 }
 
 outside()
@@ -133,10 +138,8 @@ outside()
 }
 
 if [ -z "$quick" ]; then
-	. "$here/group.sh"
 	group_find
 	outside
 	. "$here/work.sh"
-	group_end
 fi
 awk -v all="$([ -n "$quick" ] || echo 1)" -f "$here/report.awk" "$here/marks" "$rows"
