@@ -3,7 +3,7 @@
 # MARKS: limit, what it limits, name.  ROWS, in the order in which they are to be printed first: name, side (native or
 # sandbox), value, unit; or name, side, "-", why there is no value.  The n-th native value of a name belongs to the same
 # round as the n-th of the sandbox.  A line prints the median of each side, and the median of the rounds' ratios, which
-# need not be the quotient of the two.  With all set, a mark without a row was not met.
+# need not be the quotient of the two.  A mark is held against what is printed.  With all set, a mark without a row was not met.
 BEGIN { FS = "\t" }
 
 function median(v, n,	i, j, t)
@@ -51,7 +51,7 @@ function line(name,	nat, box, r, got, verdict, shown)
 	r = ratio(name)
 	if (name in limit) {
 		got = of[name] == "x" ? r : of[name] == unit[name] ? box : ""
-		verdict = got == "" ? "not measured" : got <= limit[name] ? "met" : "missed"
+		verdict = got == "" ? "not measured" : sprintf("%.2f", got) + 0 <= limit[name] ? "met" : "missed"
 		marks++
 		met += verdict == "met"
 		shown = of[name] == "x" ? sprintf("%.2fx", limit[name]) : text(limit[name], of[name])

@@ -121,6 +121,7 @@ start()
 	if [ -n "$group" ]; then
 		printf '%s\tsandbox\t%s\tus\n' "$1, CPU" $(((cpu - before) / 20)) >>"$rows"
 	else
+		# shellcheck disable=SC2154 # group.sh has it
 		printf '%s\tsandbox\t-\t%s\n' "$1, CPU" "$group_why" >>"$rows"
 	fi
 }
