@@ -14,6 +14,7 @@
 
 #include "base/hostcall.h"
 #include "base/lock.h"
+#include "base/mapcopy.h"
 #include "base/strbuf.h"
 
 enum log_level log_level = LOG_WARN;
@@ -140,7 +141,9 @@ on_fault(int signo, siginfo_t *info, void *context)
 	char text[128];
 	struct strbuf sb = STRBUF(text, sizeof text);
 
-	(void)context;
+	/* The kernel's own, not sent: a file that was being read through a mapping has become shorter, or its disk fails. */
+	if (signo == SIGBUS && info->si_code > 0 && mapcopy_ends(context))
+		return;
 	sb_printf(&sb, "signal %d, code %d, address %p", signo, info->si_code, info->si_addr);
 	crash_report(text);
 	host_exit(70);
@@ -151,13 +154,16 @@ crash_init(void)
 {
 	static char stack[64 * 1024];
 	stack_t ss = { .ss_sp = stack, .ss_size = sizeof stack };
-	struct sigaction sa = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESETHAND };
+	struct sigaction sa = { .sa_sigaction = on_fault };
 	static const int signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT };
 	void *frames[2];
 
 	/* The first backtrace may allocate: do it before the filter forbids what it needs. */
 	(void)backtrace(frames, 2);
 	(void)sigaltstack(&ss, NULL);
-	for (size_t i = 0; i < ARRAY_LEN(signals); i++)
+	for (size_t i = 0; i < ARRAY_LEN(signals); i++) {
+		/* SIGBUS has answers to give for as long as the process lives; it stays blocked during its own report. */
+		sa.sa_flags = SA_SIGINFO | SA_ONSTACK | (signals[i] == SIGBUS ? 0 : (int)SA_RESETHAND);
 		(void)sigaction(signals[i], &sa, NULL);
+	}
 }

@@ -25,7 +25,7 @@ void log_line(const char *text, size_t len);
 
 /* Called by bug() for more context (tasks, last calls); set once at boot. May not allocate or lock. */
 extern void (*crash_hook)(void);
-/* Installs handlers for SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT that print a backtrace and die. */
+/* Installs handlers for SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT that print a backtrace and die; but see mapcopy.h. */
 void crash_init(void);
 
 #endif

@@ -434,7 +434,7 @@ remote_create(struct task *t, struct inode *dir, const char *name, uint32_t mode
 	err = remote_inode_get(remote_super_of(dir), rep.fid, &rep.st, NULL, NULL, out);
 	if (io.fd >= 0) {
 		if (!err)
-			remote_adopt_fd(remote_of(*out), io.fd);
+			remote_adopt_fd(remote_of(*out), io.fd, rep.pages);
 		else
 			(void)host_close(io.fd);
 	}
@@ -608,6 +608,8 @@ remote_setattr(struct task *t, struct inode *i, const struct iattr *a, uint32_t 
 	/* The host keeps ctime itself. */
 	if (err || q.which == 0)
 		return err;
+	if (q.which & GOFER_SET_SIZE)
+		remote_fds_written(r);
 	err = remote_call(GOFER_setattr, &io);
 	if (!err)
 		remote_attr_update(r, &rep.st);

@@ -17,7 +17,13 @@
 /* A donated descriptor; open files and memory objects share it. */
 struct hostfile {
 	_Atomic uint32_t refs;
-	int		 fd;
+	int		 fd;		/* [I] */
+	uint32_t	 pages;		/* [I] GOFER_PAGES_* */
+	/* remote_window.c */
+	_Atomic bool	 unmapped;	/* is read without windows, from now on */
+	_Atomic uint8_t	 hint[8];	/* where a part's window was last */
+	_Atomic uint32_t nwindows, misses;
+	_Atomic uint64_t reach;		/* where the file probably ends: windows are not tried behind it */
 };
 
 struct dirstats;
@@ -115,10 +121,22 @@ void remote_ahead_drop(struct remote_inode *r);
 /* ---- remote_file.c ----------------------------------------------------------------- */
 int remote_open(struct task *t, struct inode *i, uint32_t flags, struct file **out);
 /* A descriptor that came with create: becomes the inode's. Takes fd. */
-void remote_adopt_fd(struct remote_inode *r, int fd);
+void remote_adopt_fd(struct remote_inode *r, int fd, uint32_t pages);
+/* Its bytes are about to change: the host may move them to another file then, which older descriptors do not map. */
+void remote_fds_written(struct remote_inode *r);
 /* The inode goes away. */
 void remote_fds_drop(struct remote_inode *r);
 bool remote_has_writer(struct remote_inode *r);
+
+/* ---- remote_window.c --------------------------------------------------------------- */
+/*
+ * Up to n bytes from off: how many came from windows; what is missing is to be read from the host, which also knows
+ * why.  sure: all of it is in the file; else the page behind it must be, too.
+ */
+uint64_t remote_window_read(struct hostfile *h, struct iobuf *dst, uint64_t off, uint64_t n, bool sure);
+/* Unmaps what nobody reads; last: nobody has h any more. */
+void remote_windows_drop(struct hostfile *h, bool last);
+unsigned remote_windows_mapped(void);
 
 /* ---- remote_dir.c -------------------------------------------------------------------- */
 int remote_dir_open(struct task *t, struct inode *i, uint32_t flags, struct file **out);

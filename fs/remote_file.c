@@ -4,6 +4,9 @@
  * An inode keeps the descriptors it was given so that opening again costs nothing; those nothing has
  * open stand in one queue, the oldest of which is closed when there are too many.  Open files and memory
  * objects hold references of their own, so they outlive that, and unlink.
+ *
+ * What is read often is read from windows (remote_window.c), and only there where that cannot be told from asking the
+ * host: within the size of a file that nobody changes; of any other, in pages that have another behind them.
  */
 #include <fcntl.h>
 #include <linux/falloc.h>
@@ -52,13 +55,14 @@ hostfile_put(struct hostfile *h)
 {
 	if (h == NULL || atomic_fetch_sub_explicit(&h->refs, 1, memory_order_acq_rel) != 1)
 		return;
+	remote_windows_drop(h, true);
 	(void)host_close(h->fd);
 	obj_free(hostfile, h);
 }
 
-/* Takes fd, also on failure. */
+/* Takes fd, also on failure. pages, size: as the gofer says. */
 static int
-hostfile_new(int fd, struct hostfile **out)
+hostfile_new(struct remote_inode *r, int fd, uint32_t pages, uint64_t size, struct hostfile **out)
 {
 	struct hostfile *h = obj_new(hostfile);
 
@@ -66,8 +70,15 @@ hostfile_new(int fd, struct hostfile **out)
 		(void)host_close(fd);
 		return -ENOMEM;
 	}
+	/* Of a shared mount others may be the first to write. */
+	if (pages >= GOFER_PAGES_LIMIT ||
+	    (pages == GOFER_PAGES_UNTIL_WRITTEN && remote_super_of(&r->inode)->shared))
+		pages = GOFER_PAGES_OWN;
 	atomic_init(&h->refs, 1);
+	atomic_init(&h->unmapped, pages == GOFER_PAGES_OWN);
+	atomic_init(&h->reach, min(size, (uint64_t)INT64_MAX));
 	h->fd = fd;
+	h->pages = pages;
 	*out = h;
 	return 0;
 }
@@ -87,7 +98,7 @@ ask_open(struct remote_inode *r, bool write, struct hostfile **out)
 	/* Attributes come along: a shared file is fresh at open, as over NFS. */
 	if (remote_super_of(&r->inode)->shared)
 		remote_attr_update(r, &rep.st);
-	return hostfile_new(io.fd, out);
+	return hostfile_new(r, io.fd, rep.pages, rep.st.size, out);
 }
 
 static void
@@ -97,6 +108,13 @@ unqueue_locked(struct remote_inode *r)
 		list_remove(&r->lru);
 		nkept--;
 	}
+}
+
+static void
+written_locked(struct remote_inode *r)
+{
+	if (r->ro != NULL && r->ro->pages == GOFER_PAGES_UNTIL_WRITTEN)
+		atomic_store(&r->ro->unmapped, true);
 }
 
 /* A counted descriptor for reading, or reading and writing; the inode counts one more opener. */
@@ -115,6 +133,8 @@ fds_open(struct remote_inode *r, bool write, struct hostfile **out)
 		if (got != NULL) {
 			*out = hostfile_get(got);
 			r->nopen++;
+			if (write)
+				written_locked(r);
 			unqueue_locked(r);
 		}
 		mutex_unlock(&hostfiles_mu);
@@ -131,7 +151,7 @@ fds_open(struct remote_inode *r, bool write, struct hostfile **out)
 static void
 fds_close(struct remote_inode *r)
 {
-	struct hostfile *old[2] = { NULL, NULL };
+	struct hostfile *old[2] = { NULL, NULL }, *idle = NULL;
 
 	mutex_lock(&hostfiles_mu);
 	BUG_ON(r->nopen == 0);
@@ -140,7 +160,12 @@ fds_close(struct remote_inode *r)
 		if (r->rw != NULL)
 			atomic_store(&r->stale, true);
 		old[0] = steal(&r->rw);
-		if (r->ro != NULL) {
+		/* The file that it maps is not the one that was written. */
+		if (r->ro != NULL && r->ro->pages == GOFER_PAGES_UNTIL_WRITTEN && atomic_load(&r->ro->unmapped)) {
+			idle = steal(&r->ro);
+		} else if (r->ro != NULL) {
+			if (atomic_load(&r->ro->nwindows) != 0)
+				idle = hostfile_get(r->ro);
 			list_push_back(&kept, &r->lru);
 			nkept++;
 		}
@@ -154,6 +179,17 @@ fds_close(struct remote_inode *r)
 	mutex_unlock(&hostfiles_mu);
 	hostfile_put(old[0]);
 	hostfile_put(old[1]);
+	if (idle != NULL)
+		remote_windows_drop(idle, false);
+	hostfile_put(idle);
+}
+
+void
+remote_fds_written(struct remote_inode *r)
+{
+	mutex_lock(&hostfiles_mu);
+	written_locked(r);
+	mutex_unlock(&hostfiles_mu);
 }
 
 bool
@@ -168,11 +204,11 @@ remote_has_writer(struct remote_inode *r)
 }
 
 void
-remote_adopt_fd(struct remote_inode *r, int fd)
+remote_adopt_fd(struct remote_inode *r, int fd, uint32_t pages)
 {
 	struct hostfile *h;
 
-	if (hostfile_new(fd, &h) != 0)
+	if (hostfile_new(r, fd, pages, 0, &h) != 0)
 		return;
 	mutex_lock(&hostfiles_mu);
 	if (r->rw == NULL)
@@ -263,13 +299,47 @@ remote_mmap(struct file *f, struct task *t, struct mmap_args *a)
 
 /* ---- reading and writing ------------------------------------------------------------ */
 
+/* Nobody changes it: the size that we were told once is the size. */
+static bool
+is_settled(const struct inode *i)
+{
+	const struct remote_super *s = remote_super_of(i);
+
+	return s->readonly && !s->shared;
+}
+
+static void
+reached(struct hostfile *h, int64_t end)
+{
+	if ((uint64_t)end > atomic_load_explicit(&h->reach, memory_order_relaxed))
+		atomic_store_explicit(&h->reach, (uint64_t)end, memory_order_relaxed);
+}
+
+/* As much as windows hold of what is left to read. */
+static uint64_t
+read_mapped(struct file *f, struct iobuf *dst, uint64_t off)
+{
+	struct hostfile *h = container_of(f, struct remote_file, file)->hf;
+	uint64_t n = iob_left(dst), size = f->inode->attr.size;
+
+	if (atomic_load_explicit(&h->unmapped, memory_order_relaxed))
+		return 0;
+	if (is_settled(f->inode))
+		return off < size ? remote_window_read(h, dst, off, min(n, size - off), true) : 0;
+	size = atomic_load_explicit(&h->reach, memory_order_relaxed);
+	/* Of a page with none behind it, the host alone knows where it ends. */
+	return off < size && n < size && page_up(off + n) < size ? remote_window_read(h, dst, off, n, false) : 0;
+}
+
 static int64_t
 remote_pread(struct file *f, struct task *t, struct iobuf *dst, int64_t off)
 {
 	struct remote_file *rf = container_of(f, struct remote_file, file);
-	int64_t done = 0;
+	int64_t done = (int64_t)read_mapped(f, dst, (uint64_t)off);
 
 	(void)t;
+	if (done > 0 && is_settled(f->inode) && (uint64_t)(off + done) >= f->inode->attr.size)
+		return done;
 	while (iob_left(dst) > 0) {
 		int64_t n = iob_from_host(dst, rf->hf->fd, off + done, iob_left(dst));
 
@@ -278,6 +348,7 @@ remote_pread(struct file *f, struct task *t, struct iobuf *dst, int64_t off)
 		if (n == 0)
 			break;
 		done += n;
+		reached(rf->hf, off + done);
 		/* Likely the end; a file that grows meanwhile is read on the next call. */
 		if ((uint64_t)(off + done) >= f->inode->attr.size)
 			break;
@@ -343,6 +414,8 @@ remote_pwrite(struct file *f, struct task *t, struct iobuf *src, int64_t off)
 		if (n == 0)
 			break;
 		done += n;
+		if (!append)
+			reached(rf->hf, off + done);
 	}
 	return done;
 }

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/mount.h>
 #include <linux/stat.h>
 #include <string.h>
@@ -241,6 +242,28 @@ hostfs_statfs(int fd, struct gofer_statfs_rep *out)
 	out->namelen = (uint64_t)sf.f_namelen;
 	out->frsize = (uint64_t)sf.f_frsize;
 	return 0;
+}
+
+/*
+ * Filesystems whose reads come from the page cache, and that nobody changes but through it.  Not those of a network or of
+ * a server in user space: a read may ask there what a page that is mapped does not know.
+ */
+uint32_t
+hostfs_pages(int fd, bool write)
+{
+	struct statfs sf;
+
+	if (call(SYS_fstatfs, fd, &sf) < 0)
+		return GOFER_PAGES_OWN;
+	switch ((uint32_t)sf.f_type) {
+	case EXT4_SUPER_MAGIC: case XFS_SUPER_MAGIC: case BTRFS_SUPER_MAGIC: case F2FS_SUPER_MAGIC:
+	case TMPFS_MAGIC: case RAMFS_MAGIC: case SQUASHFS_MAGIC: case EROFS_SUPER_MAGIC_V1: case ISOFS_SUPER_MAGIC:
+		return GOFER_PAGES_SAME;
+	case OVERLAYFS_SUPER_MAGIC:
+		return write ? GOFER_PAGES_SAME : GOFER_PAGES_UNTIL_WRITTEN;
+	default:
+		return GOFER_PAGES_OWN;
+	}
 }
 
 int64_t

@@ -34,6 +34,7 @@ int hostfs_truncate(int fd, uint64_t size) MUST_CHECK;		/* fd opened for writing
 int hostfs_fallocate(int fd, uint32_t mode, uint64_t off, uint64_t len) MUST_CHECK;
 int hostfs_fsync(int fd, bool data_only) MUST_CHECK;
 int hostfs_statfs(int fd, struct gofer_statfs_rep *out) MUST_CHECK;
+uint32_t hostfs_pages(int fd, bool write);			/* GOFER_PAGES_* */
 int64_t hostfs_getxattr(int fd, const char *name, void *buf, size_t size) MUST_CHECK;
 int64_t hostfs_listxattr(int fd, char *buf, size_t size) MUST_CHECK;
 int hostfs_setxattr(int fd, const char *name, const void *val, size_t size, uint32_t flags) MUST_CHECK;

@@ -53,6 +53,11 @@ struct gofer_dirent {
 
 enum { GOFER_WALK_NOFID = 1 };		/* attributes only: to revalidate a name */
 enum { GOFER_OPEN_WRITE = 1, GOFER_OPEN_TRUNC = 2 };
+/*
+ * Whether reading a donated descriptor and mapping it give the same bytes at any time: not known to, always,
+ * or until somebody opens the file for writing or cuts it (an overlay of the host's that copies it then).
+ */
+enum { GOFER_PAGES_OWN, GOFER_PAGES_SAME, GOFER_PAGES_UNTIL_WRITTEN, GOFER_PAGES_LIMIT };
 enum { GOFER_READDIR_STAT = 1 };
 enum { GOFER_UNLINK_DIR = 1 };
 enum { GOFER_XATTR_CREATE = 1, GOFER_XATTR_REPLACE = 2, GOFER_XATTR_REMOVE = 4 };

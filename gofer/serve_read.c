@@ -162,6 +162,7 @@ serve_open(struct call *c)
 		c->fd = hostfs_reopen(g->fd, flags);
 	if (c->fd < 0)
 		return c->fd;
+	r->pages = hostfs_pages(c->fd, write);
 	return hostfs_stat(c->fd, &r->st);
 }
 

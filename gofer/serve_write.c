@@ -76,6 +76,7 @@ serve_create(struct call *c)
 		return err;
 	}
 	c->fd = fd;
+	r->pages = hostfs_pages(fd, true);
 	return 0;
 }
 

@@ -19,6 +19,7 @@
 
 #include "base/hostcall.h"
 #include "base/log.h"
+#include "base/mapcopy.h"
 #include "platform/space.h"
 
 #define FIRST_STOP_NS	(5 * NSEC_PER_SEC)
@@ -414,22 +415,49 @@ ctx_in(struct ctx *c, uint64_t va, size_t *len)
 	return NULL;
 }
 
+/* Does what goes to va follow on what was promised last? */
+static bool
+out_joins(const struct ctx *c, uint64_t va)
+{
+	const struct ctx_seg *last = c->nout > 0 ? &c->out[c->nout - 1] : NULL;
+
+	return last != NULL && last->va + last->len == va && last->off + last->len == c->out_at;
+}
+
+static bool
+out_fits(const struct ctx *c, uint64_t va, size_t len)
+{
+	return len <= c->out_end - c->out_at && (c->nout < CTX_NOUT || out_joins(c, va));
+}
+
+/* Promises at va the len bytes that are at c->out_at. */
+static void
+out_add(struct ctx *c, uint64_t va, size_t len)
+{
+	if (out_joins(c, va))
+		c->out[c->nout - 1].len += (uint32_t)len;
+	else
+		c->out[c->nout++] = (struct ctx_seg){ .va = va, .off = c->out_at, .len = (uint32_t)len };
+	c->out_at += (uint32_t)len;
+	ctx_inc(c, outs);
+}
+
 bool
 ctx_out(struct ctx *c, uint64_t va, const void *src, size_t len)
 {
-	struct ctx_seg *last = c->nout > 0 ? &c->out[c->nout - 1] : NULL;
-
-	if (len > c->out_end - c->out_at)
+	if (!out_fits(c, va, len))
 		return false;
-	if (last != NULL && last->va + last->len == va && last->off + last->len == c->out_at)
-		last->len += (uint32_t)len;
-	else if (c->nout == CTX_NOUT)
-		return false;
-	else
-		c->out[c->nout++] = (struct ctx_seg){ .va = va, .off = c->out_at, .len = (uint32_t)len };
 	memcpy(c->base + c->out_at, src, len);
-	c->out_at += (uint32_t)len;
-	ctx_inc(c, outs);
+	out_add(c, va, len);
+	return true;
+}
+
+bool
+ctx_out_mapped(struct ctx *c, uint64_t va, const void *src, size_t len)
+{
+	if (!out_fits(c, va, len) || !mapcopy(c->base + c->out_at, src, len))
+		return false;
+	out_add(c, va, len);
 	return true;
 }
 

@@ -212,6 +212,8 @@ void ctx_answer(struct ctx *c, enum ctx_answer which, uint32_t value);
  */
 const void *ctx_in(struct ctx *c, uint64_t va, size_t *len);
 bool ctx_out(struct ctx *c, uint64_t va, const void *src, size_t len) MUST_CHECK;
+/* src is a mapped file: false as well when it has ended meanwhile (base/mapcopy.h). */
+bool ctx_out_mapped(struct ctx *c, uint64_t va, const void *src, size_t len) MUST_CHECK;
 void ctx_flush(struct ctx *c);
 bool ctx_owes(const struct ctx *c, uint64_t va, size_t len);	/* is some of it promised? */
 

@@ -11,6 +11,7 @@
 
 #include "base/hostcall.h"
 #include "base/kmem.h"
+#include "base/mapcopy.h"
 #include "sentry/kernel/task.h"
 #include "sentry/mm/usercopy.h"
 
@@ -132,22 +133,29 @@ iob_revert(struct iobuf *b, uint64_t n)
 }
 
 /* How bytes move between a segment and kernel memory. */
-enum way { WAY_PUT, WAY_GET };
+enum way { WAY_PUT, WAY_PUT_MAPPED, WAY_GET };
 
 static int64_t
 move_seg(struct iobuf *b, uint64_t at, char *buf, uint64_t n, enum way way)
 {
-	if (b->mm == NULL) {
-		void *mem = (void *)(uintptr_t)at;
+	void *mem = (void *)(uintptr_t)at;
 
-		if (way == WAY_PUT)
-			memcpy(mem, buf, n);
-		else
-			memcpy(buf, mem, n);
+	switch (way) {
+	case WAY_PUT:
+		if (b->mm != NULL)
+			return copy_out_some(b->mm, gaddr_from(at), buf, n);
+		memcpy(mem, buf, n);
+		return (int64_t)n;
+	case WAY_PUT_MAPPED:
+		if (b->mm != NULL)
+			return copy_out_mapped(b->mm, gaddr_from(at), buf, n);
+		return mapcopy(mem, buf, n) ? (int64_t)n : -EFAULT;
+	default:
+		if (b->mm != NULL)
+			return copy_in_some(b->mm, buf, gaddr_from(at), n);
+		memcpy(buf, mem, n);
 		return (int64_t)n;
 	}
-	return way == WAY_PUT ? copy_out_some(b->mm, gaddr_from(at), buf, n) :
-	    copy_in_some(b->mm, buf, gaddr_from(at), n);
 }
 
 static int64_t
@@ -181,6 +189,12 @@ int64_t
 iob_put(struct iobuf *b, const void *src, uint64_t n)
 {
 	return move(b, (char *)(uintptr_t)src, n, WAY_PUT);
+}
+
+int64_t
+iob_put_mapped(struct iobuf *b, const void *src, uint64_t n)
+{
+	return move(b, (char *)(uintptr_t)src, n, WAY_PUT_MAPPED);
 }
 
 int64_t

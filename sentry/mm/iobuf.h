@@ -48,6 +48,8 @@ uint64_t iob_trim(struct iobuf *b, uint64_t n);
  * came before the first byte (0 only when n or left is 0).
  */
 int64_t iob_put(struct iobuf *b, const void *src, uint64_t n) MUST_CHECK;
+/* src is a mapped file (base/mapcopy.h): fewer also where it has ended; what is to come must be asked of the host. */
+int64_t iob_put_mapped(struct iobuf *b, const void *src, uint64_t n) MUST_CHECK;
 int64_t iob_get(struct iobuf *b, void *dst, uint64_t n) MUST_CHECK;
 int64_t iob_zero(struct iobuf *b, uint64_t n) MUST_CHECK;
 /* Moves the cursor back by n bytes that were just moved. */

@@ -29,6 +29,8 @@ int copy_out(struct task *t, gaddr_t dst, const void *src, size_t len) MUST_CHEC
 /* As far as it goes: bytes moved, or -EFAULT when none. */
 int64_t copy_in_some(struct mm *mm, void *dst, gaddr_t src, size_t len) MUST_CHECK;
 int64_t copy_out_some(struct mm *mm, gaddr_t dst, const void *src, size_t len) MUST_CHECK;
+/* src is a mapped file (base/mapcopy.h): where it has ended counts as a fault of dst, and the caller has to find out. */
+int64_t copy_out_mapped(struct mm *mm, gaddr_t dst, const void *src, size_t len) MUST_CHECK;
 /* A debugger's or /proc/PID/mem's access: ignores guest protections (not holes). */
 int64_t copy_force(struct mm *mm, gaddr_t at, void *buf, size_t len, bool write) MUST_CHECK;
 /*

@@ -24,7 +24,7 @@ fi
 VILLAGE=$1
 shift
 kinds=("$@")
-[ ${#kinds[@]} -gt 0 ] || kinds=(sh files sockets threads mmap fork ipc)
+[ ${#kinds[@]} -gt 0 ] || kinds=(sh files warm sockets threads mmap fork ipc)
 
 base=$(mktemp -d "${TMPDIR:-/tmp}/village-fault.XXXXXX")
 trap 'rm -rf "$base"' EXIT

@@ -13,6 +13,8 @@ int space_sites_drop(struct space *s, uint64_t start, uint64_t end) { (void)s; (
 const void *ctx_in(struct ctx *c, uint64_t va, size_t *len) { (void)c; (void)va; (void)len; return NULL; }
 bool ctx_out(struct ctx *c, uint64_t va, const void *src, size_t len)
 { (void)c; (void)va; (void)src; (void)len; return false; }
+bool ctx_out_mapped(struct ctx *c, uint64_t va, const void *src, size_t len)
+{ (void)c; (void)va; (void)src; (void)len; return false; }
 bool ctx_owes(const struct ctx *c, uint64_t va, size_t len) { (void)c; (void)va; (void)len; return false; }
 void ctx_flush(struct ctx *c) { (void)c; }
 void ctx_answer(struct ctx *c, enum ctx_answer which, uint32_t value) { (void)c; (void)which; (void)value; }

@@ -264,6 +264,7 @@ int copy_in(struct task *t, void *d, gaddr_t s, size_t n) { (void)t, (void)d, (v
 int copy_out(struct task *t, gaddr_t d, const void *s, size_t n) { (void)t, (void)d, (void)s, (void)n; return 0; }
 int64_t copy_in_some(struct mm *m, void *d, gaddr_t s, size_t n) { (void)m, (void)d, (void)s, (void)n; return -EFAULT; }
 int64_t copy_out_some(struct mm *m, gaddr_t d, const void *s, size_t n) { (void)m, (void)d, (void)s, (void)n; return -EFAULT; }
+int64_t copy_out_mapped(struct mm *m, gaddr_t d, const void *s, size_t n) { (void)m, (void)d, (void)s, (void)n; return -EFAULT; }
 uint64_t cpu_ticks(void) { return 0; }
 int dev_open(struct task *t, struct inode *i, uint32_t fl, struct file **o) { (void)t, (void)i, (void)fl, (void)o; return -ENXIO; }
 void fsnotify(struct inode *i, uint32_t m, const char *n, uint32_t c) { (void)i, (void)m, (void)n, (void)c; }
