@@ -305,7 +305,8 @@ site_insert(struct sites *st, const struct site *new)
 
 		if (v == NULL)
 			return -ENOMEM;
-		memcpy(v, st->v, n * sizeof *v);
+		if (n != 0)
+			memcpy(v, st->v, n * sizeof *v);
 		mem_free(st->v);
 		st->v = v;
 		st->cap = cap;
