@@ -611,6 +611,8 @@ remote_setattr(struct task *t, struct inode *i, const struct iattr *a, uint32_t 
 	if (q.which & GOFER_SET_SIZE)
 		remote_fds_written(r);
 	err = remote_call(GOFER_setattr, &io);
+	if (q.which & GOFER_SET_SIZE)
+		remote_fds_written(r);
 	if (!err)
 		remote_attr_update(r, &rep.st);
 	return err;

@@ -19,6 +19,9 @@ struct hostfile {
 	_Atomic uint32_t refs;
 	int		 fd;		/* [I] */
 	uint32_t	 pages;		/* [I] GOFER_PAGES_* */
+	bool		 sized;		/* [I] only we change the size, which was `size` when the inode's `sizes` was so: */
+	uint32_t	 sizes;		/* [I] */
+	uint64_t	 size;		/* [I] */
 	/* remote_window.c */
 	_Atomic bool	 unmapped;	/* is read without windows, from now on */
 	_Atomic uint8_t	 hint[8];	/* where a part's window was last */
@@ -54,6 +57,7 @@ struct remote_inode {
 	char		*name;		/* [I] */
 	struct dirstats	*stats;		/* remote_stats.c, under its lock */
 	struct remote_ahead *ahead;	/* [amu] the name below that will be asked for next, or NULL */
+	_Atomic uint32_t sizes;		/* steps when the size may begin to change or have changed, by our doing */
 	/* under hostfiles_mu */
 	struct hostfile	*ro, *rw;
 	uint32_t	 nopen;
@@ -122,7 +126,10 @@ void remote_ahead_drop(struct remote_inode *r);
 int remote_open(struct task *t, struct inode *i, uint32_t flags, struct file **out);
 /* A descriptor that came with create: becomes the inode's. Takes fd. */
 void remote_adopt_fd(struct remote_inode *r, int fd, uint32_t pages);
-/* Its bytes are about to change: the host may move them to another file then, which older descriptors do not map. */
+/*
+ * Before and after we change its size other than through a descriptor.  (The host may move the bytes to another file then,
+ * which older descriptors do not map.)
+ */
 void remote_fds_written(struct remote_inode *r);
 /* The inode goes away. */
 void remote_fds_drop(struct remote_inode *r);

@@ -5,8 +5,8 @@
  * open stand in one queue, the oldest of which is closed when there are too many.  Open files and memory
  * objects hold references of their own, so they outlive that, and unlink.
  *
- * What is read often is read from windows (remote_window.c), and only there where that cannot be told from asking the
- * host: within the size of a file that nobody changes; of any other, in pages that have another behind them.
+ * What is read often is read from windows (remote_window.c), and only where that cannot be told from asking the host:
+ * within the size of a file that nobody but us changes, and we have not; of any other, in pages that have another behind them.
  */
 #include <fcntl.h>
 #include <linux/falloc.h>
@@ -60,25 +60,36 @@ hostfile_put(struct hostfile *h)
 	obj_free(hostfile, h);
 }
 
-/* Takes fd, also on failure. pages, size: as the gofer says. */
+/* What came with a descriptor: the gofer's word on it, and, in sizes, the inode's when it was asked for. */
+struct donated {
+	int		fd;
+	uint32_t	pages, sizes;
+	uint64_t	size;
+	bool		write;
+};
+
+/* Takes the descriptor, also on failure. */
 static int
-hostfile_new(struct remote_inode *r, int fd, uint32_t pages, uint64_t size, struct hostfile **out)
+hostfile_new(const struct remote_inode *r, const struct donated *d, struct hostfile **out)
 {
 	struct hostfile *h = obj_new(hostfile);
+	bool shared = remote_super_of(&r->inode)->shared;
 
 	if (h == NULL) {
-		(void)host_close(fd);
+		(void)host_close(d->fd);
 		return -ENOMEM;
 	}
+	h->pages = d->pages;
 	/* Of a shared mount others may be the first to write. */
-	if (pages >= GOFER_PAGES_LIMIT ||
-	    (pages == GOFER_PAGES_UNTIL_WRITTEN && remote_super_of(&r->inode)->shared))
-		pages = GOFER_PAGES_OWN;
+	if (h->pages >= GOFER_PAGES_LIMIT || (h->pages == GOFER_PAGES_UNTIL_WRITTEN && shared))
+		h->pages = GOFER_PAGES_OWN;
 	atomic_init(&h->refs, 1);
-	atomic_init(&h->unmapped, pages == GOFER_PAGES_OWN);
-	atomic_init(&h->reach, min(size, (uint64_t)INT64_MAX));
-	h->fd = fd;
-	h->pages = pages;
+	atomic_init(&h->unmapped, h->pages == GOFER_PAGES_OWN);
+	h->fd = d->fd;
+	h->sized = !shared && !d->write;
+	h->sizes = d->sizes;
+	h->size = min(d->size, (uint64_t)INT64_MAX);
+	atomic_init(&h->reach, h->size);
 	*out = h;
 	return 0;
 }
@@ -89,6 +100,7 @@ ask_open(struct remote_inode *r, bool write, struct hostfile **out)
 	struct gofer_open_req q = { .flags = write ? GOFER_OPEN_WRITE : 0 };
 	struct gofer_open_rep rep;
 	struct remote_io io = REMOTE_IO(&q, &rep, .want_fd = true);
+	struct donated d = { .sizes = atomic_load(&r->sizes), .write = write };
 	int err = remote_fid(r, &q.fid);
 
 	if (!err)
@@ -98,7 +110,10 @@ ask_open(struct remote_inode *r, bool write, struct hostfile **out)
 	/* Attributes come along: a shared file is fresh at open, as over NFS. */
 	if (remote_super_of(&r->inode)->shared)
 		remote_attr_update(r, &rep.st);
-	return hostfile_new(r, io.fd, rep.pages, rep.st.size, out);
+	d.fd = io.fd;
+	d.pages = rep.pages;
+	d.size = rep.st.size;
+	return hostfile_new(r, &d, out);
 }
 
 static void
@@ -110,9 +125,11 @@ unqueue_locked(struct remote_inode *r)
 	}
 }
 
+/* From now on, or until now, somebody may change what the file holds, and its size. */
 static void
 written_locked(struct remote_inode *r)
 {
+	atomic_fetch_add(&r->sizes, 1);
 	if (r->ro != NULL && r->ro->pages == GOFER_PAGES_UNTIL_WRITTEN)
 		atomic_store(&r->ro->unmapped, true);
 }
@@ -157,8 +174,10 @@ fds_close(struct remote_inode *r)
 	BUG_ON(r->nopen == 0);
 	if (--r->nopen == 0) {
 		/* The attributes can be trusted again once nobody can write: the last word is asked for. */
-		if (r->rw != NULL)
+		if (r->rw != NULL) {
 			atomic_store(&r->stale, true);
+			written_locked(r);
+		}
 		old[0] = steal(&r->rw);
 		/* The file that it maps is not the one that was written. */
 		if (r->ro != NULL && r->ro->pages == GOFER_PAGES_UNTIL_WRITTEN && atomic_load(&r->ro->unmapped)) {
@@ -206,11 +225,13 @@ remote_has_writer(struct remote_inode *r)
 void
 remote_adopt_fd(struct remote_inode *r, int fd, uint32_t pages)
 {
+	const struct donated d = { .fd = fd, .pages = pages, .write = true };
 	struct hostfile *h;
 
-	if (hostfile_new(r, fd, pages, 0, &h) != 0)
+	if (hostfile_new(r, &d, &h) != 0)
 		return;
 	mutex_lock(&hostfiles_mu);
+	written_locked(r);
 	if (r->rw == NULL)
 		r->rw = steal(&h);
 	mutex_unlock(&hostfiles_mu);
@@ -299,13 +320,11 @@ remote_mmap(struct file *f, struct task *t, struct mmap_args *a)
 
 /* ---- reading and writing ------------------------------------------------------------ */
 
-/* Nobody changes it: the size that we were told once is the size. */
+/* Is the size the one that came with the descriptor? */
 static bool
-is_settled(const struct inode *i)
+is_sized(const struct file *f, const struct hostfile *h)
 {
-	const struct remote_super *s = remote_super_of(i);
-
-	return s->readonly && !s->shared;
+	return h->sized && atomic_load(&remote_of(f->inode)->sizes) == h->sizes;
 }
 
 static void
@@ -315,30 +334,40 @@ reached(struct hostfile *h, int64_t end)
 		atomic_store_explicit(&h->reach, (uint64_t)end, memory_order_relaxed);
 }
 
-/* As much as windows hold of what is left to read. */
-static uint64_t
-read_mapped(struct file *f, struct iobuf *dst, uint64_t off)
+/* As much as windows hold of what is left to read; *end: and there is no more. */
+static int64_t
+read_mapped(struct file *f, struct iobuf *dst, uint64_t off, bool *end)
 {
 	struct hostfile *h = container_of(f, struct remote_file, file)->hf;
-	uint64_t n = iob_left(dst), size = f->inode->attr.size;
+	uint64_t n = iob_left(dst), size, done;
 
+	*end = false;
 	if (atomic_load_explicit(&h->unmapped, memory_order_relaxed))
 		return 0;
-	if (is_settled(f->inode))
-		return off < size ? remote_window_read(h, dst, off, min(n, size - off), true) : 0;
+	if (is_sized(f, h)) {
+		/* At the end the host is asked: there may be more since, whoever should have kept from it. */
+		if (off >= h->size)
+			return 0;
+		done = remote_window_read(h, dst, off, min(n, h->size - off), true);
+		*end = off + done == h->size;
+		return (int64_t)done;
+	}
 	size = atomic_load_explicit(&h->reach, memory_order_relaxed);
 	/* Of a page with none behind it, the host alone knows where it ends. */
-	return off < size && n < size && page_up(off + n) < size ? remote_window_read(h, dst, off, n, false) : 0;
+	if (off >= size || n >= size || page_up(off + n) >= size)
+		return 0;
+	return (int64_t)remote_window_read(h, dst, off, n, false);
 }
 
 static int64_t
 remote_pread(struct file *f, struct task *t, struct iobuf *dst, int64_t off)
 {
 	struct remote_file *rf = container_of(f, struct remote_file, file);
-	int64_t done = (int64_t)read_mapped(f, dst, (uint64_t)off);
+	bool end;
+	int64_t done = read_mapped(f, dst, (uint64_t)off, &end);
 
 	(void)t;
-	if (done > 0 && is_settled(f->inode) && (uint64_t)(off + done) >= f->inode->attr.size)
+	if (end)
 		return done;
 	while (iob_left(dst) > 0) {
 		int64_t n = iob_from_host(dst, rf->hf->fd, off + done, iob_left(dst));

@@ -118,6 +118,27 @@ edges(void)
 	looks("emptied by an open", ro);
 	n = write(rw, "new", 3);
 	looks(n == 3 ? "new" : "?", ro);
+	close(rw);
+	close(ro);
+	/* Small: what is known of its size is all that there is to know. */
+	ro = open(name, O_RDONLY);
+	looks("small", ro);
+	if (truncate(name, 2) != 0)
+		die("truncate");
+	looks("small, cut", ro);
+	close(ro);
+	ro = open(name, O_RDONLY);
+	looks("small, cut, opened again", ro);
+	if ((rw = open(name, O_RDWR)) < 0)
+		die("open");
+	looks("small, a writer", ro);
+	n = pwrite(rw, "longer", 6, 1);
+	looks(n == 6 ? "small, longer" : "?", ro);
+	close(rw);
+	looks("small, longer, the writer is gone", ro);
+	close(ro);
+	ro = open(name, O_RDONLY);
+	looks("small, longer, opened again", ro);
 	return 0;
 }
 
