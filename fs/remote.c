@@ -239,7 +239,7 @@ remote_inode_free(struct inode *i)
 
 /* ---- names ------------------------------------------------------------------------- */
 
-/* One name below dir. flags: GOFER_WALK_NOFID for attributes alone. */
+/* One name below dir. flags: GOFER_WALK_*. */
 static int
 walk_one(struct inode *dir, const char *name, uint16_t flags, struct gofer_step *step)
 {
@@ -263,14 +263,16 @@ walk_one(struct inode *dir, const char *name, uint16_t flags, struct gofer_step 
 	return 0;
 }
 
-int
-remote_fid(struct remote_inode *r, uint32_t *fid)
+/* As remote_fid; *no_xattrs: the gofer has looked, since it had to be asked (with GOFER_WALK_XATTRS in flags). */
+static int
+fid_of(struct remote_inode *r, uint16_t flags, uint32_t *fid, bool *no_xattrs)
 {
 	AUTO_PUT(inode) parent = NULL;
 	struct gofer_step step;
 	uint32_t none = 0;
 	int err;
 
+	*no_xattrs = false;
 	*fid = atomic_load(&r->fid);
 	if (likely(*fid != 0))
 		return 0;
@@ -282,7 +284,7 @@ remote_fid(struct remote_inode *r, uint32_t *fid)
 		*fid = atomic_load(&r->fid);
 		return *fid ? 0 : -EIO;
 	}
-	err = walk_one(parent, r->name, 0, &step);
+	err = walk_one(parent, r->name, flags, &step);
 	if (err)
 		return err;
 	if (step.fid == 0)
@@ -303,7 +305,16 @@ remote_fid(struct remote_inode *r, uint32_t *fid)
 		remote_clunk(step.fid);
 	}
 	*fid = atomic_load(&r->fid);
+	*no_xattrs = step.no_xattrs == 1;
 	return 0;
+}
+
+int
+remote_fid(struct remote_inode *r, uint32_t *fid)
+{
+	bool no_xattrs;
+
+	return fid_of(r, 0, fid, &no_xattrs);
 }
 
 static int
@@ -681,6 +692,7 @@ remote_listxattr(struct task *t, struct inode *i, char *buf, size_t size)
 	struct remote_io io = { .req = &q, .req_len = sizeof q, .rep_fixed = sizeof *rep,
 	    .rep_cap = sizeof *rep + q.size, .fd = -1 };
 	AUTO_FREE void *mem = mem_alloc(io.rep_cap);
+	bool none;
 	int err;
 
 	(void)t;
@@ -689,7 +701,10 @@ remote_listxattr(struct task *t, struct inode *i, char *buf, size_t size)
 		return -ENOMEM;
 	if (!S_ISREG(i->type) && !S_ISDIR(i->type))
 		return 0;
-	err = remote_fid(remote_of(i), &q.fid);
+	/* Of a file known from its directory's list the first question tells that too: ls -l asks for each. */
+	err = fid_of(remote_of(i), GOFER_WALK_XATTRS, &q.fid, &none);
+	if (!err && none)
+		return 0;
 	if (!err)
 		err = remote_call(GOFER_listxattr, &io);
 	if (err)

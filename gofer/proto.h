@@ -37,7 +37,8 @@ struct gofer_head {
 
 /* One step of a walk: fid is 0 with GOFER_WALK_NOFID. */
 struct gofer_step {
-	uint32_t	fid, pad;
+	uint32_t	fid;
+	uint32_t	no_xattrs;	/* 1: it was looked for them (GOFER_WALK_XATTRS), and it has none */
 	struct gofer_stat st;
 };
 
@@ -51,7 +52,10 @@ struct gofer_dirent {
 	struct gofer_stat st;
 };
 
-enum { GOFER_WALK_NOFID = 1 };		/* attributes only: to revalidate a name */
+enum {
+	GOFER_WALK_NOFID = 1,		/* attributes only: to revalidate a name */
+	GOFER_WALK_XATTRS = 2,		/* of one name: say whether it has any, since they are asked for next */
+};
 enum { GOFER_OPEN_WRITE = 1, GOFER_OPEN_TRUNC = 2 };
 /*
  * Whether reading a donated descriptor and mapping it give the same bytes at any time: not known to, always,

@@ -34,6 +34,31 @@ serve_attach(struct call *c)
 	return 0;
 }
 
+/* A descriptor that attributes can be asked of: only files and directories are ever opened. */
+static int
+open_for_xattr(int node, uint32_t type)
+{
+	int fd;
+
+	if (type != S_IFREG && type != S_IFDIR)
+		return -EOPNOTSUPP;
+	fd = hostfs_reopen(node, O_RDONLY | O_NOATIME);
+	return fd == -EPERM ? hostfs_reopen(node, O_RDONLY) : fd;
+}
+
+static bool
+has_no_xattrs(int node, uint32_t type)
+{
+	int fd = open_for_xattr(node, type);
+	int64_t n;
+
+	if (fd < 0)
+		return false;
+	n = hostfs_listxattr(fd, NULL, 0);
+	(void)host_close(fd);
+	return n == 0;
+}
+
 /* One name of a walk; appends its step to the reply. The new fid, 0 for attributes alone, or -errno. */
 static int64_t
 walk_step(struct call *c, int dirfd, const char *name, uint32_t mount, struct gofer_step *step,
@@ -90,8 +115,8 @@ serve_walk(struct call *c)
 		err = CALL_TEXT(c, q, q->text_len, &text);
 	if (err)
 		return err;
-	if (q->count == 0 || q->count > GOFER_WALK_MAX || q->flags & ~GOFER_WALK_NOFID ||
-	    (q->flags & GOFER_WALK_NOFID && q->count != 1))
+	if (q->count == 0 || q->count > GOFER_WALK_MAX || q->flags & ~(GOFER_WALK_NOFID | GOFER_WALK_XATTRS) ||
+	    (q->flags != 0 && q->count != 1) || q->flags == (GOFER_WALK_NOFID | GOFER_WALK_XATTRS))
 		return -EINVAL;
 	if (g->type != S_IFDIR)
 		return -ENOTDIR;
@@ -116,6 +141,8 @@ serve_walk(struct call *c)
 			r->stop = (int32_t)fid;
 			break;
 		}
+		if (q->flags & GOFER_WALK_XATTRS)
+			step.no_xattrs = has_no_xattrs(dirfd, step.st.mode & S_IFMT);
 		memcpy((char *)c->rep + c->rep_len, &step, sizeof step);
 		c->rep_len += sizeof step;
 		r->count++;
@@ -287,18 +314,6 @@ serve_statfs(struct call *c)
 	return err ? err : hostfs_statfs(g->fd, c->rep);
 }
 
-/* A descriptor that attributes can be asked of: only files and directories are ever opened. */
-static int
-open_for_xattr(const struct gnode *g)
-{
-	int fd;
-
-	if (g->type != S_IFREG && g->type != S_IFDIR)
-		return -EOPNOTSUPP;
-	fd = hostfs_reopen(g->fd, O_RDONLY | O_NOATIME);
-	return fd == -EPERM ? hostfs_reopen(g->fd, O_RDONLY) : fd;
-}
-
 int
 serve_getxattr(struct call *c)
 {
@@ -316,7 +331,7 @@ serve_getxattr(struct call *c)
 		err = call_name(text, q->text_len, name);
 	if (err)
 		return err;
-	fd = open_for_xattr(g);
+	fd = open_for_xattr(g->fd, g->type);
 	if (fd < 0)
 		return fd;
 	n = hostfs_getxattr(fd, name, (char *)c->rep + c->rep_len,
@@ -341,7 +356,7 @@ serve_listxattr(struct call *c)
 
 	if (err)
 		return err;
-	fd = open_for_xattr(g);
+	fd = open_for_xattr(g->fd, g->type);
 	if (fd < 0)
 		return fd;
 	n = hostfs_listxattr(fd, (char *)c->rep + c->rep_len, min(q->size, (uint32_t)GOFER_XATTR_MAX));

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/hostcall.h"
@@ -186,6 +187,34 @@ START_TEST(walks)
 }
 END_TEST
 
+START_TEST(tells_of_xattrs)
+{
+	REP(walk);
+	char path[128];
+	uint32_t a = fid_of(attach(0), "a", 1);
+
+	ck_assert_int_eq(walk_len(a, "f", 1, 1, GOFER_WALK_XATTRS), 0);
+	ck_assert_uint_eq(r->count, 1);
+	ck_assert_uint_ne(step(0).fid, 0);
+	ck_assert_uint_eq(step(0).no_xattrs, 1);
+	ck_assert_int_eq(walk_len(a, "b", 1, 1, GOFER_WALK_XATTRS), 0);
+	ck_assert_uint_eq(step(0).no_xattrs, 1);
+	/* Who does not ask, or of what is not opened, is told nothing. */
+	ck_assert_int_eq(walk(a, "f", 1), 0);
+	ck_assert_uint_eq(step(0).no_xattrs, 0);
+	ck_assert_int_eq(walk_len(a, "fifo", 4, 1, GOFER_WALK_XATTRS), 0);
+	ck_assert_uint_eq(step(0).no_xattrs, 0);
+	snprintf(path, sizeof path, "%s/a/f", dir);
+	if (setxattr(path, "user.some", "x", 1, 0) == 0) {
+		ck_assert_int_eq(walk_len(a, "f", 1, 1, GOFER_WALK_XATTRS), 0);
+		ck_assert_uint_eq(step(0).no_xattrs, 0);
+	}
+	ck_assert_int_eq(walk_len(a, "b/c", 3, 2, GOFER_WALK_XATTRS), -EINVAL);
+	ck_assert_int_eq(walk_len(a, "f", 1, 1, GOFER_WALK_XATTRS | GOFER_WALK_NOFID), -EINVAL);
+	ck_assert_int_eq(walk_len(a, "f", 1, 1, 4), -EINVAL);
+}
+END_TEST
+
 START_TEST(refuses_names)
 {
 	static const char *const bad[] = { "..", ".", "", "/", "../..", "./a" };
@@ -226,6 +255,7 @@ START_TEST(opens)
 	memset(req, 0, sizeof *q);
 	q->fid = file;
 	ck_assert_int_eq(ask(GOFER_open, sizeof *q, NULL, 0), 0);
+	ck_assert_uint_lt(((const struct gofer_open_rep *)(const void *)rep)->pages, GOFER_PAGES_LIMIT);
 	ck_assert_int_ge(got_fd, 0);
 	ck_assert_int_eq(read(got_fd, buf, sizeof buf), 6);
 	ck_assert_int_eq(write(got_fd, "x", 1), -1);
@@ -470,6 +500,7 @@ main(void)
 	tcase_add_checked_fixture(c, setup, teardown);
 	tcase_set_timeout(c, 30);
 	tcase_add_test(c, walks);
+	tcase_add_test(c, tells_of_xattrs);
 	tcase_add_test(c, refuses_names);
 	tcase_add_test(c, opens);
 	tcase_add_test(c, readonly);
