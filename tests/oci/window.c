@@ -1,6 +1,7 @@
 /*
  * window: reads of files that change meanwhile; for window.sh.
  *
+ *	window make FILE		makes the file that the others change
  *	window edges FILE		one thread, every step's result printed: the same everywhere
  *	window race FILE SECONDS	readers, and a thread that cuts the file and writes it again
  *	window read FILE SECONDS	only the readers: others change the file
@@ -68,16 +69,24 @@ looks(const char *what, int fd)
 }
 
 static int
-edges(void)
+make(void)
 {
-	int rw = open(name, O_RDWR | O_CREAT | O_TRUNC, 0644), ro;
-	long n;
+	int rw = open(name, O_RDWR | O_CREAT | O_TRUNC, 0644);
 
 	if (rw < 0 || pwrite(rw, bytes, SIZE, 0) != SIZE)
 		die(name);
 	looks("made", rw);
-	close(rw);
-	ro = open(name, O_RDONLY);
+	return close(rw);
+}
+
+static int
+edges(void)
+{
+	int rw, ro = open(name, O_RDONLY);
+	long n;
+
+	if (ro < 0)
+		die(name);
 	looks("opened to read", ro);
 	rw = open(name, O_RDWR);
 	looks("opened to write", ro);
@@ -223,6 +232,8 @@ main(int argc, char **argv)
 	name = argv[2];
 	for (long i = 0; i < SIZE; i++)
 		bytes[i] = (char)(i * 7 % 251 + 1);
+	if (strcmp(argv[1], "make") == 0)
+		return make();
 	if (strcmp(argv[1], "edges") == 0)
 		return edges();
 	return argc < 4 ? 2 : race(strcmp(argv[1], "race") == 0, atol(argv[3]));

@@ -9,18 +9,38 @@ ${CC:-gcc} -O1 -Wall -static -pthread -o "$WORK/root/bin/window" "$(dirname "$0"
 prog=$WORK/root/bin/window
 ROOT=$WORK/root
 
-run "$prog" edges "$WORK/native/f"
+# The same natively and inside: a file that the program has made, and one that was there.
+run sh -c "$prog make $WORK/native/f && $prog edges $WORK/native/f"
 is_status 0 "native"
 want=$out
-ok "native: repeated reads agree" test -z "$(grep -v ', 0 differ$' <<<"$want" | grep differ)"
+ok "native: repeated reads agree" test -z "$(grep ' differ$' <<<"$want" | grep -v ', 0 differ$')"
 
 for platform in systrap ptrace; do
-	inside --platform $platform --volume "$WORK/vol:/mnt" -- /bin/window edges /mnt/f
+	inside --platform $platform --volume "$WORK/vol:/mnt" -- /bin/sh -c '/bin/window make /mnt/f && /bin/window edges /mnt/f'
 	equal "$out" "$want" "$platform: a shared mount"
-	inside --platform $platform --rw -- /bin/window edges /tmp/f
+	inside --platform $platform --rw -- /bin/sh -c '/bin/window make /tmp/f && /bin/window edges /tmp/f'
 	equal "$out" "$want" "$platform: a root that is written through"
-	inside --platform $platform -- /bin/window edges /tmp/f
-	equal "$out" "$want" "$platform: a root beneath memory, the file made above it"
+	"$prog" make "$ROOT/tmp/below" >/dev/null
+	inside --platform $platform -- /bin/window edges /tmp/below
+	equal "$out" "$(grep -A 1000 '^opened to read' <<<"$want")" "$platform: a root beneath memory"
+done
+
+# Over an overlay of the host's a file moves when it is first written, and what was opened before follows.
+for how in native root shared; do
+	mkdir -p "$WORK/$how."{upper,work,merged}
+	if ! mount -t overlay overlay -o "lowerdir=$ROOT,upperdir=$WORK/$how.upper,workdir=$WORK/$how.work" \
+	    "$WORK/$how.merged" 2>/dev/null; then
+		echo "no overlay can be mounted here: left out"
+		break
+	fi
+	case $how in
+	native) run "$prog" edges "$WORK/native.merged/tmp/below" ;;
+	root) run "$VILLAGE" "do" --rootfs "$WORK/root.merged" --rw -- /bin/window edges /tmp/below ;;
+	shared) inside --volume "$WORK/shared.merged:/mnt" -- /bin/window edges /mnt/tmp/below ;;
+	esac
+	umount "$WORK/$how.merged"
+	[ $how = native ] && want=$out
+	equal "$out" "$want" "over an overlay, $how"
 done
 
 inside --volume "$WORK/vol:/mnt" -- /bin/window race /mnt/race 2
