@@ -27,7 +27,7 @@
 #define PARKED_MAX	4
 #define WARM_CTXS	16		/* sets kept with their pages */
 #define SPIN_FIRST	4
-#define PART_GAP_NS	(NSEC_PER_SEC / 1000)
+#define MOVE_GAP_NS	(NSEC_PER_SEC / 1000)
 #define HWCAP2_FSGSBASE	2
 
 #ifndef PR_SET_SYSCALL_USER_DISPATCH
@@ -282,8 +282,8 @@ ctx_new(struct space *s, struct ctx **out)
 	c->guest_gs = false;
 	/* A program that has just begun makes many calls, and few pauses. */
 	c->spin_here = c->spin_there = SPIN_FIRST;
-	c->part_at_ns = 0;
-	c->part_gap_ns = PART_GAP_NS;
+	c->move_at_ns = 0;
+	c->move_gap_ns = MOVE_GAP_NS;
 	err = plat.ops->attach(c);
 	mutex_lock(&plat.mu);
 	list_push_back(&s->ctxs, &c->node);

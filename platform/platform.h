@@ -246,7 +246,7 @@ int ctx_cas32(struct ctx *c, uint64_t va, uint32_t old, uint32_t new, uint32_t *
 #define PLATFORM_STATS(STAT) \
 	STAT(answered, "calls answered by stubs, as the guest has it") \
 	STAT(sites, "call sites patched") \
-	STAT(parted, "times that a thread has left its guest's processor") \
+	STAT(moves, "times that a thread was moved from its guest's processor, or to it") \
 	STAT(reads, "reads of guest memory through the host") \
 	STAT(writes, "writes of guest memory through the host") \
 	STAT(map_batches, "batches of mapping commands") \

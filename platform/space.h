@@ -92,7 +92,7 @@ struct ctx {
 	int		spin_here, spin_there; /* [t] did waiting awake pay off lately? */
 	unsigned	tries;		/* [t] */
 	bool		together;	/* [t] on one processor with its stub */
-	uint64_t	part_at_ns, part_gap_ns; /* [t] when it may be moved again, and how long to leave it after */
+	uint64_t	move_at_ns, move_gap_ns; /* [t] when it may be moved again, and how long to leave it after */
 	bool		told_to_spin;	/* [t] the stub, at its last start */
 	bool		slept;		/* [t] the last wait, of either side, was not awake to its end */
 	uint64_t	fs_base, gs_base; /* [t] what the thread was told last; without FSGSBASE only we can change them */

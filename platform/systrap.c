@@ -34,7 +34,7 @@
 #define SPIN_US		60		/* about what a sleep and a wake-up cost */
 #define SPIN_MAX	8		/* of the scores that say whether waiting awake pays */
 #define SPIN_TRY	4		/* with a bad score, still once in so many times */
-#define PART_GAP_MAX_NS	(NSEC_PER_SEC / 20)
+#define MOVE_GAP_MAX_NS	(NSEC_PER_SEC / 20)
 #define WATCH_NS	(NSEC_PER_SEC / 2)
 #define IDLE_NS		(30 * NSEC_PER_SEC)
 #define KICK_NS		(NSEC_PER_SEC / 5)
@@ -488,42 +488,57 @@ may_spin(struct ctx *c, int score)
 	return !is_crowded() && !c->together && (score > 0 || c->tries % SPIN_TRY == 0);
 }
 
-/* Moves this thread to another processor, and lets the host have its way from then on. */
-static void
-part(unsigned cpu)
-{
-	cpu_set_t others = plat.cpus;
+static __thread bool bound;		/* this thread may not go where the host likes */
 
-	CPU_CLR(cpu, &others);
-	if (host_setaffinity(&others, sizeof others) == 0 && host_setaffinity(&plat.cpus, sizeof plat.cpus) == 0)
-		stat_inc(parted);
+static bool
+stay_on(const cpu_set_t *cpus)
+{
+	if (host_setaffinity(cpus, sizeof *cpus) != 0)
+		return false;
+	bound = cpus != &plat.cpus;
+	return true;
 }
 
 /*
- * Two threads on one processor only keep each other from running by waiting awake, and the host sees no reason to
- * part them while they take turns asleep.  Where the stub is we know from itself: it may lie, so often that we move
- * once in PART_GAP_MAX_NS.
+ * Where c's two threads should be, and the host does not bring them.  On one processor they only keep each other from
+ * running by waiting awake, so they are parted when there is room for both to wait so, and free to go where the host
+ * likes from then on.  When there is none, a hand-over on one processor is a switch, and one between two
+ * wakes an idle one each time: ours stays with the stub then.  Where that is we know from itself: it may
+ * lie, and we move once in MOVE_GAP_MAX_NS.
  */
 static void
 look_around(struct ctx *c)
 {
-	unsigned cpu;
+	unsigned here, there;
+	cpu_set_t cpus;
 	uint64_t now;
 
 	if (!c->slept)
 		return;
 	c->slept = false;
-	cpu = host_cpu();
-	c->together = (atomic_load_explicit(&c->sh->cpu, memory_order_relaxed) & 0xfff) == cpu;
-	if (!c->together || is_crowded())
+	here = host_cpu();
+	there = atomic_load_explicit(&c->sh->cpu, memory_order_relaxed) & 0xfff;
+	c->together = there == here;
+	if (c->together == is_crowded()) {
+		if (bound && !c->together)
+			(void)stay_on(&plat.cpus);
 		return;
+	}
 	now = host_clock_ns(CLOCK_MONOTONIC);
-	if (now < c->part_at_ns)
+	if (now < c->move_at_ns)
 		return;
-	part(cpu);
-	c->together = false;
-	c->part_gap_ns = min(2 * c->part_gap_ns, PART_GAP_MAX_NS);
-	c->part_at_ns = now + c->part_gap_ns;
+	if (c->together) {
+		cpus = plat.cpus;
+		CPU_CLR(here, &cpus);
+		c->together = !stay_on(&cpus) || !stay_on(&plat.cpus);
+	} else if (there < CPU_SETSIZE && CPU_ISSET(there, &plat.cpus)) {
+		CPU_ZERO(&cpus);
+		CPU_SET(there, &cpus);
+		c->together = stay_on(&cpus);
+	}
+	c->move_gap_ns = min(2 * c->move_gap_ns, MOVE_GAP_MAX_NS);
+	c->move_at_ns = now + c->move_gap_ns;
+	stat_inc(moves);
 }
 
 static uint32_t
