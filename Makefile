@@ -4,7 +4,7 @@
 #   make demo       installs what is missing, builds, runs a program in the sandbox
 #   make check      builds and runs every test; ends with "N passed, M failed"
 #   make MODE=asan  the same in another mode: dev release asan tsan
-#   make check-asan check-tsan  unit tests and guest programs (systrap) in a sanitizer's build
+#   make check-asan check-tsan  the suites in a sanitizer's build; an hour each
 
 MODE ?= release
 O    := build/$(MODE)
@@ -85,9 +85,9 @@ check-unit: $(UNIT)
 GUEST_PASSES ?= systrap ptrace systrap:always systrap:off
 check-guest: all
 	@tests/guest/run.sh -j 2 $(GUEST_PASSES:%=-p %) $(O)/village $(O)/tests/guest
-# A report fails the program it came from; see base/sanitize.h.
+# A long campaign, not part of check: SUITES="unit guest" picks some. A report fails the test it came from.
 check-asan check-tsan:
-	@tools/sanitized.sh $(@:check-%=%)
+	@tools/sanitized.sh $(@:check-%=%) $(SUITES)
 check-oci: all
 	@tests/oci/run.sh $(O)/village
 check-programs: all

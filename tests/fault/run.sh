@@ -33,6 +33,8 @@ ROOT=$base/root WORK=$base RESULTS=$base/results TEST=fault
 export VILLAGE ROOT WORK RESULTS TEST
 # shellcheck source=../oci/lib.sh
 . "$here/../oci/lib.sh"
+# shellcheck source=../sanitizer.sh
+. "$here/../sanitizer.sh"
 make_root "$ROOT" || exit 1
 ${CC:-gcc} -O1 -Wall -static -pthread -o "$ROOT/bin/prog" "$here/prog.c" || exit 1
 ${CC:-gcc} -O1 -Wall -o "$base/reaper" "$here/../oci/reaper.c" || exit 1
@@ -68,22 +70,25 @@ points()
 passed=0 failed=0
 one()
 {
-	local status why=
+	local status report why=
 
-	VILLAGE_FAULT=$2 LC_ALL=C "$base/reaper" 15 "$VILLAGE" "do" --platform "$3" --rootfs "$ROOT" -- "${command[@]}" \
+	sanitizer_begin "$base/san"
+	VILLAGE_FAULT=$2 LC_ALL=C "$base/reaper" "${FAULT_TIMEOUT:-15}" "$VILLAGE" "do" --platform "$3" --rootfs "$ROOT" -- "${command[@]}" \
 	    >"$base/out" 2>"$base/err" </dev/null
 	status=$?
 	case $status in
 	124) why="hangs" ;;
 	125) why="leaves processes: $(grep '^left' "$base/out" | head -n 3)" ;;
 	esac
-	if grep -q "internal error\|killed by signal\|Sanitizer" "$base/err"; then
+	if grep -q "internal error\|killed by signal" "$base/err"; then
 		why="crashes"
 	fi
+	! report=$(sanitizer_report) || why=$report
 	if [ -n "$why" ]; then
 		failed=$((failed + 1))
 		echo "fail $3 $1 VILLAGE_FAULT=$2 (status $status): $why"
 		head -n 12 "$base/err"
+		sanitizer_show
 	else
 		passed=$((passed + 1))
 	fi

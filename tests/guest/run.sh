@@ -17,6 +17,8 @@ for fd in /proc/"$$"/fd/*; do
 done
 
 here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=../sanitizer.sh
+. "$here/../sanitizer.sh"
 seconds=${GUEST_TIMEOUT:-20}
 platforms=()
 jobs=2
@@ -97,18 +99,19 @@ run_native()
 
 run_inside()
 {
-	local p=$1 name=$2 dir=$out/$1 prog=$out/bin/$2 when=$patch platform=${1%%:*} status bad=
+	local p=$1 name=$2 dir=$out/$1 prog=$out/bin/$2 when=$patch platform=${1%%:*} status report bad=
 
 	case $p in
 	*:*) when=${p#*:} ;;
 	esac
 
-	# Sanitizer builds write their reports there; see base/sanitize.h.
-	rm -f "$dir/$name.san"
-	quiet_run "$dir/$name.out" "$dir/$name.err" env VILLAGE_SANITIZER_LOG="$dir/$name.san" "$village" ${when:+--patch "$when"} "do" --platform "$platform" ${strace:+--strace} -- "$prog"
+	sanitizer_begin "$dir/$name.san"
+	quiet_run "$dir/$name.out" "$dir/$name.err" env VILLAGE_SANITIZER_LOG="$VILLAGE_SANITIZER_LOG" "$village" ${when:+--patch "$when"} "do" --platform "$platform" ${strace:+--strace} -- "$prog"
 	status=$?
-	if [ -s "$dir/$name.san" ]; then
-		bad="sanitizer: $(grep -am1 SUMMARY "$dir/$name.san" || echo "see $dir/$name.san")"
+	if report=$(sanitizer_report); then
+		verdict "$dir/$name.verdict" fail "$p" "$name" "$report"
+		sanitizer_show
+		return
 	elif [ $status != 0 ]; then
 		bad=$(why $status "$dir/$name.err")
 	elif ! cmp -s "$out/native/$name.out" "$dir/$name.out"; then

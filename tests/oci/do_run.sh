@@ -27,13 +27,13 @@ equal "$err" err "stderr"
 printf 'a\nb\nc\n' >"$WORK/in"
 inside -- /bin/cat <"$WORK/in"
 is_out $'a\nb\nc' "stdin from a file"
-out=$(printf 'piped' | timeout 20 "$VILLAGE" "do" --rootfs "$ROOT" -- /bin/cat | tr "[:lower:]" "[:upper:]")
+out=$(printf 'piped' | timeout "${LIMIT:-20}" "$VILLAGE" "do" --rootfs "$ROOT" -- /bin/cat | tr "[:lower:]" "[:upper:]")
 equal "$out" PIPED "pipes on both sides"
-out=$(yes | head -c 3000000 | timeout 20 "$VILLAGE" "do" --rootfs "$ROOT" -- /bin/wc -c)
+out=$(yes | head -c 3000000 | timeout "${LIMIT:-20}" "$VILLAGE" "do" --rootfs "$ROOT" -- /bin/wc -c)
 equal "$out" 3000000 "three megabytes in"
-out=$(timeout 20 "$VILLAGE" "do" --rootfs "$ROOT" -- /bin/sh -c 'yes | head -c 3000000' | wc -c)
+out=$(timeout "${LIMIT:-20}" "$VILLAGE" "do" --rootfs "$ROOT" -- /bin/sh -c 'yes | head -c 3000000' | wc -c)
 equal "$out" 3000000 "three megabytes out"
-out=$(timeout 20 "$VILLAGE" "do" --rootfs "$ROOT" -- /bin/yes | head -n 1)
+out=$(timeout "${LIMIT:-20}" "$VILLAGE" "do" --rootfs "$ROOT" -- /bin/yes | head -n 1)
 equal "$out" y "a reader that leaves early"
 inside -- /bin/sh -c 'read x; echo "[$x] $?"' </dev/null
 is_out "[] 1" "end of input"
@@ -46,7 +46,7 @@ inside -- /bin/ls /proc/self/fd
 is_out $'0\n1\n2\n3' "no descriptor but the three (and that of ls)"
 # appending, and a file written by two
 echo first >"$WORK/log"
-timeout 20 "$VILLAGE" "do" --rootfs "$ROOT" -- /bin/sh -c 'echo second; echo third >&2' >>"$WORK/log" 2>&1
+timeout "${LIMIT:-20}" "$VILLAGE" "do" --rootfs "$ROOT" -- /bin/sh -c 'echo second; echo third >&2' >>"$WORK/log" 2>&1
 equal "$(tr '\n' ' ' <"$WORK/log")" "first second third " "append"
 
 inside -- echo "found by PATH"

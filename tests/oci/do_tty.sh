@@ -6,7 +6,7 @@ command -v script >/dev/null || skip "script(1) is not installed"
 # on_tty COMMAND [INPUT-PRODUCING COMMAND]: runs it on a terminal of its own; carriage returns are removed.
 on_tty()
 {
-	eval "${2:-:}" | timeout -k 2 20 script -qefc "$1" /dev/null >"$WORK/.tty" 2>&1
+	eval "${2:-:}" | timeout -k 2 "${LIMIT:-20}" script -qefc "$1" /dev/null >"$WORK/.tty" 2>&1
 	status=$?
 	out=$(tr -d '\r' <"$WORK/.tty")
 
@@ -35,5 +35,5 @@ ok "^Z and ^C do not hang it" test "$status" != 124
 on_tty "$do_ /bin/true; stty -a" "sleep 1"
 out_has '[^-]icanon' "the terminal is canonical again afterwards"
 out_has '[^-]echo ' "and echoes"
-out=$(timeout 20 "$VILLAGE" "do" --rootfs "$ROOT" -- /bin/tty </dev/null 2>&1)
+out=$(timeout "${LIMIT:-20}" "$VILLAGE" "do" --rootfs "$ROOT" -- /bin/tty </dev/null 2>&1)
 equal "$out" "not a tty" "no terminal without one"

@@ -4,7 +4,7 @@
 
 b=$WORK/bundle
 make_bundle "$b" '[ "/bin/sh", "-c", "echo ready; exec sleep 1000" ]'
-timeout 20 "$VILLAGE" --root "$WORK/state" create --bundle "$b" box >"$WORK/c.out" 2>&1 </dev/null
+timeout "${LIMIT:-20}" "$VILLAGE" --root "$WORK/state" create --bundle "$b" box >"$WORK/c.out" 2>&1 </dev/null
 oci start box
 ok "ready" until_ok grep -q ready "$WORK/c.out"
 
@@ -17,7 +17,7 @@ oci exec box /bin/sh -c 'kill -TERM $$; sleep 1'
 is_status 143 "a signal"
 oci exec box sh -c 'ps | grep -c "sleep 1000"'
 ok "it sees the other processes" test "$status" = 0
-out=$(echo piped | timeout 20 "$VILLAGE" --root "$WORK/state" exec box cat)
+out=$(echo piped | timeout "${LIMIT:-20}" "$VILLAGE" --root "$WORK/state" exec box cat)
 equal "$out" piped "standard input"
 oci exec box sh -c 'echo $PATH; pwd; id -u'
 is_out $'/bin:/usr/bin\n/\n0' "its environment, directory and user are the container's"
@@ -67,7 +67,7 @@ oci exec box cat /tmp/f
 is_out shared "one filesystem"
 
 if command -v script >/dev/null; then
-	(sleep 1) | timeout 20 script -qefc "stty rows 12 cols 34; $VILLAGE --root $WORK/state exec --tty box sh -c 'tty; stty size'" /dev/null >"$WORK/tty" 2>&1
+	(sleep 1) | timeout "${LIMIT:-20}" script -qefc "stty rows 12 cols 34; $VILLAGE --root $WORK/state exec --tty box sh -c 'tty; stty size'" /dev/null >"$WORK/tty" 2>&1
 	out=$(tr -d '\r' <"$WORK/tty")
 	out_has '^/dev/pts/[0-9]+$' "--tty: a terminal"
 	out_has '^12 34$' "--tty: its size"
@@ -76,7 +76,7 @@ fi
 # twenty at once
 jobs_=
 for i in $(seq 20); do
-	timeout 20 "$VILLAGE" --root "$WORK/state" exec box echo "number $i" >"$WORK/n$i" 2>&1 &
+	timeout "${LIMIT:-20}" "$VILLAGE" --root "$WORK/state" exec box echo "number $i" >"$WORK/n$i" 2>&1 &
 	jobs_="$jobs_ $!"
 done
 # shellcheck disable=SC2086

@@ -18,7 +18,7 @@ state()
 
 # create starts nothing yet
 make_bundle "$b" '[ "/bin/sh", "-c", "echo started; while [ ! -e /go ]; do sleep 0.05; done; exit 7" ]'
-timeout 20 "$VILLAGE" --root "$WORK/state" create --bundle "$b" --pid-file "$WORK/pid" one >"$WORK/c.out" 2>"$WORK/c.err" </dev/null
+timeout "${LIMIT:-20}" "$VILLAGE" --root "$WORK/state" create --bundle "$b" --pid-file "$WORK/pid" one >"$WORK/c.out" 2>"$WORK/c.err" </dev/null
 equal "$?" 0 "create: $(cat "$WORK/c.err")"
 pid=$(cat "$WORK/pid" 2>/dev/null)
 ok "create: the pid file names a process" test -d "/proc/$pid"
@@ -37,7 +37,7 @@ err_has 'one|exist' "the same name again"
 oci delete one
 ok "a created container can be deleted or must be forced" test "$status" = 0 -o -n "$err"
 if [ "$status" = 0 ]; then
-	timeout 20 "$VILLAGE" --root "$WORK/state" create --bundle "$b" one >"$WORK/c.out" 2>"$WORK/c.err" </dev/null
+	timeout "${LIMIT:-20}" "$VILLAGE" --root "$WORK/state" create --bundle "$b" one >"$WORK/c.out" 2>"$WORK/c.err" </dev/null
 fi
 
 oci start one
@@ -82,7 +82,7 @@ is_out "" "an empty list"
 # signals
 make_bundle "$b" '[ "/bin/sh", "-c", "trap \"echo got TERM; exit 9\" TERM; echo ready; while :; do sleep 0.05; done" ]'
 for sig in TERM SIGTERM 15; do
-	timeout 20 "$VILLAGE" --root "$WORK/state" create --bundle "$b" one >"$WORK/c.out" 2>&1 </dev/null
+	timeout "${LIMIT:-20}" "$VILLAGE" --root "$WORK/state" create --bundle "$b" one >"$WORK/c.out" 2>&1 </dev/null
 	oci start one
 	ok "kill: ready" until_ok grep -q ready "$WORK/c.out"
 	oci kill one $sig
@@ -92,7 +92,7 @@ for sig in TERM SIGTERM 15; do
 	oci delete one
 	is_status 0 "delete after kill $sig"
 done
-timeout 20 "$VILLAGE" --root "$WORK/state" create --bundle "$b" one >"$WORK/c.out" 2>&1 </dev/null
+timeout "${LIMIT:-20}" "$VILLAGE" --root "$WORK/state" create --bundle "$b" one >"$WORK/c.out" 2>&1 </dev/null
 oci start one
 oci kill one NOSUCH
 ok "an unknown signal fails" test "$status" != 0
@@ -100,7 +100,7 @@ oci kill one KILL
 is_status 0 "kill KILL"
 ok "kill KILL: stops" until_ok until_stopped
 oci delete one
-timeout 20 "$VILLAGE" --root "$WORK/state" create --bundle "$b" one >"$WORK/c.out" 2>&1 </dev/null
+timeout "${LIMIT:-20}" "$VILLAGE" --root "$WORK/state" create --bundle "$b" one >"$WORK/c.out" 2>&1 </dev/null
 oci start one
 oci delete --force one
 is_status 0 "delete --force of what runs"
@@ -126,7 +126,7 @@ is_out $'hello\n/\nbundle' "run: output"
 oci state two
 ok "run leaves no container" test "$status" != 0
 make_bundle "$b" '[ "cat" ]'
-out=$(echo through | timeout 20 "$VILLAGE" --root "$WORK/state" run --bundle "$b" two)
+out=$(echo through | timeout "${LIMIT:-20}" "$VILLAGE" --root "$WORK/state" run --bundle "$b" two)
 equal "$out" through "run: standard input"
 (cd "$b" && oci run two </dev/null; equal "$status" 0 "run: the bundle is the working directory")
 make_bundle "$b" '[ "/bin/sh", "-c", "kill -9 $$" ]'
@@ -135,7 +135,7 @@ ok "run: no hang" test "$status" != 124
 
 # what a failed start leaves can be deleted
 make_bundle "$b" '[ "/bin/none" ]'
-timeout 20 "$VILLAGE" --root "$WORK/state" create --bundle "$b" bad >"$WORK/c.out" 2>"$WORK/c.err" </dev/null
+timeout "${LIMIT:-20}" "$VILLAGE" --root "$WORK/state" create --bundle "$b" bad >"$WORK/c.out" 2>"$WORK/c.err" </dev/null
 s1=$?
 oci start bad
 ok "create or start of a missing command fails" test "$s1" != 0 -o "$status" != 0

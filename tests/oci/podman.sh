@@ -5,10 +5,19 @@ command -v podman >/dev/null || skip "podman is not installed"
 
 export HOME=$WORK XDG_RUNTIME_DIR=$WORK/run
 mkdir -p "$WORK/run"
+runtime=$VILLAGE
+case $VILLAGE in
+*/asan/* | */tsan/*)
+	# conmon starts it with few variables; where reports go is one.
+	runtime=$WORK/village
+	printf '#!/bin/sh\nVILLAGE_SANITIZER_LOG=%s exec %s "$@"\n' "$VILLAGE_SANITIZER_LOG" "$VILLAGE" >"$runtime"
+	chmod 755 "$runtime"
+	;;
+esac
 pm()
 {
 	LIMIT=60 run podman --root "$WORK/store" --runroot "$WORK/runroot" --storage-driver vfs --cgroup-manager cgroupfs \
-	    --events-backend file --runtime "$VILLAGE" "$@"
+	    --events-backend file --runtime "$runtime" "$@"
 }
 
 tar -C "$ROOT" -cf "$WORK/root.tar" .
@@ -25,7 +34,7 @@ pm run --rm --network=none $image sh -c 'echo out; echo err >&2'
 is_out out "stdout"
 err_has '^err$' "stderr"
 out=$(echo piped | timeout 60 podman --root "$WORK/store" --runroot "$WORK/runroot" --storage-driver vfs --cgroup-manager cgroupfs \
-    --events-backend file --runtime "$VILLAGE" run --rm -i --network=none $image cat 2>"$WORK/e")
+    --events-backend file --runtime "$runtime" run --rm -i --network=none $image cat 2>"$WORK/e")
 equal "$out" piped "-i: $(head -c 200 "$WORK/e")"
 pm run --rm --network=none -e A=b -w /etc -u 1000:1000 --hostname hh $image sh -c 'echo $A $(pwd) $(id -u) $(hostname)'
 is_out "b /etc 1000 hh" "-e -w -u --hostname"
@@ -80,7 +89,7 @@ pm rm -f -t 0 long2
 is_status 0 "rm -f"
 if command -v script >/dev/null; then
 	(sleep 3) | timeout 60 script -qefc "stty rows 21 cols 43; podman --root $WORK/store --runroot $WORK/runroot --storage-driver vfs \
---cgroup-manager cgroupfs --events-backend file --runtime $VILLAGE run --rm -it --network=none $image sh -c 'tty; sleep 1; stty size'" /dev/null >"$WORK/tty" 2>&1
+--cgroup-manager cgroupfs --events-backend file --runtime $runtime run --rm -it --network=none $image sh -c 'tty; sleep 1; stty size'" /dev/null >"$WORK/tty" 2>&1
 	out=$(tr -d '\r' <"$WORK/tty")
 	out_has '^/dev/(pts/[0-9]+|console)' "-it: a terminal"
 	out_has '^21 43$' "-it: its size"

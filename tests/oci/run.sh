@@ -34,6 +34,8 @@ export VILLAGE ROOT RESULTS WORK TEST
 chmod 755 "$base"
 # shellcheck source=lib.sh
 . "$here/lib.sh"
+# shellcheck source=../sanitizer.sh
+. "$here/../sanitizer.sh"
 make_root "$ROOT" || exit 1
 ${CC:-gcc} -O1 -Wall -o "$base/reaper" "$here/reaper.c" || exit 1
 
@@ -57,6 +59,7 @@ for TEST in "${names[@]}"; do
 	mkdir -p "$WORK"
 	mounts=$(wc -l </proc/self/mountinfo)
 	before=$(wc -l <"$RESULTS")
+	sanitizer_begin "$base/san"
 	# LC_ALL: messages are compared; the standard input is empty unless a test says otherwise.
 	LC_ALL=C "$base/reaper" "${OCI_TIMEOUT:-120}" bash "$here/$TEST.sh" </dev/null >"$base/log" 2>&1
 	status=$?
@@ -71,6 +74,10 @@ for TEST in "${names[@]}"; do
 	125) fail "left processes behind" ;;
 	*) fail "the script ended with status $status" ;;
 	esac
+	if report=$(sanitizer_report); then
+		fail "$report"
+		sanitizer_show
+	fi
 	[ "$(wc -l </proc/self/mountinfo)" = "$mounts" ] || fail "left a mount behind"
 	if [ $status = 0 ] && [ "$(wc -l <"$RESULTS")" = "$before" ]; then
 		fail "no check was made"

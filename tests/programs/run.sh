@@ -17,6 +17,8 @@ for fd in /proc/"$$"/fd/*; do
 done
 
 here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=../sanitizer.sh
+. "$here/../sanitizer.sh"
 platform=systrap
 native=
 keep=
@@ -114,7 +116,8 @@ inside()
 {
 	local name=$1 out=$2 err=$3 view=$4 rw=$5
 
-	bounded "$out" "$err" "$village" "do" --platform "$platform" --rootfs "$view" ${rw:+--rw} \
+	sanitizer_begin "$log/$name.san"
+	bounded "$out" "$err" env VILLAGE_SANITIZER_LOG="$VILLAGE_SANITIZER_LOG" "$village" "do" --platform "$platform" --rootfs "$view" ${rw:+--rw} \
 	    --volume "$here/cases:/cases:ro" --cwd /tmp -- /bin/sh "/cases/$name.sh"
 }
 
@@ -188,7 +191,11 @@ for name in "${names[@]}"; do
 	inside "$name" "$log/$name.inside" "$log/$name.inside.err" "$base/view" "$rw"
 	status=$?
 	umount "$base/view"
-	if [ $status = 124 ] || [ $status = 137 ]; then
+	if report=$(sanitizer_report); then
+		verdict "$name" "$report"
+		sanitizer_show
+		continue
+	elif [ $status = 124 ] || [ $status = 137 ]; then
 		bad="timed out after $seconds s"
 	elif [ $status != $want ]; then
 		bad="exit status $status, outside $want: $(tail -n 1 "$log/$name.inside.err" | cut -c1-200)"

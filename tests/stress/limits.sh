@@ -6,6 +6,8 @@
 set -u
 
 here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=../sanitizer.sh
+. "$here/../sanitizer.sh"
 if [ $# -lt 1 ] || [ ! -x "$1" ]; then
 	echo "usage: limits.sh VILLAGE [KIND...]" >&2
 	exit 1
@@ -34,10 +36,15 @@ for kind in "${kinds[@]}"; do
 	    '"annotations": { "limits": "yes" }'
 	sed -i 's/"linux": {/"linux": { "resources": { "pids": { "limit": 200 }, "memory": { "limit": 268435456 } },/' \
 	    "$base/bundle/config.json"
+	sanitizer_begin "$base/san"
 	"$base/reaper" "${LIMIT:-60}" "$VILLAGE" --root "$base/state" run --bundle "$base/bundle" eaten \
 	    >"$base/out" 2>"$base/err" </dev/null
 	status=$?
-	if [ $status = 0 ] && grep -q '^alive$' "$base/out" && ! grep -q "internal error" "$base/err"; then
+	if report=$(sanitizer_report); then
+		failed=$((failed + 1))
+		echo "fail $kind: $report"
+		sanitizer_show
+	elif [ $status = 0 ] && grep -q '^alive$' "$base/out" && ! grep -q "internal error" "$base/err"; then
 		passed=$((passed + 1))
 		echo "pass $(head -n 1 "$base/out")"
 	else

@@ -2,10 +2,12 @@
 # run.sh [-s SECONDS] [-r SEED] [-p PLATFORMS] VILLAGE: a random mix of system calls in a sandbox, on each platform.
 #
 # The sandbox must survive and end by itself, with nothing left behind and no report of an internal error.
-# Prints what was done; ends with "N passed, M failed".
+# Prints what was done; ends with "N passed, M failed".  STRESS_GRACE: seconds that a sandbox may take besides.
 set -u
 
 here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=../sanitizer.sh
+. "$here/../sanitizer.sh"
 seconds=20 seed=$$ platforms="systrap ptrace"
 while getopts s:r:p: o; do
 	case $o in
@@ -29,10 +31,15 @@ ${CC:-gcc} -O1 -Wall -o "$base/reaper" "$here/../oci/reaper.c" || exit 1
 
 passed=0 failed=0
 for platform in $platforms; do
-	"$base/reaper" $((seconds + 40)) "$1" "do" --platform "$platform" --rootfs "$base/root" -- \
+	sanitizer_begin "$base/san"
+	"$base/reaper" $((seconds + ${STRESS_GRACE:-40})) "$1" "do" --platform "$platform" --rootfs "$base/root" -- \
 	    /bin/mix "$seconds" "$seed" >"$base/out" 2>"$base/err" </dev/null
 	status=$?
-	if [ $status = 0 ] && grep -aq "operations:" "$base/out" && ! grep -q "internal error" "$base/err"; then
+	if report=$(sanitizer_report); then
+		failed=$((failed + 1))
+		echo "fail $platform, seed $seed: $report"
+		sanitizer_show
+	elif [ $status = 0 ] && grep -aq "operations:" "$base/out" && ! grep -q "internal error" "$base/err"; then
 		passed=$((passed + 1))
 		echo "pass $platform, seed $seed: $(grep -a "operations:" "$base/out" | tail -n 1)"
 	else

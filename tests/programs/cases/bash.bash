@@ -19,7 +19,9 @@ wait -n; echo "first $?"; wait -n; echo "second $?"
 set -m
 sleep 5 & jobs -r | sed 's/  */ /g'; kill %1; wait %1; echo "job $?"
 (exit 6) & wait %%; echo $?
-sleep 5 & p=$!; kill -STOP $p; sleep 0.1; kill -CONT $p; kill $p; sleep 0.1; wait $p; echo "stopped and killed $?"
+sleep 5 & p=$!; kill -STOP $p; sleep 0.1; kill -CONT $p; kill $p
+while kill -0 $p 2>/dev/null; do sleep 0.02; done	# until bash has seen its end: wait answers for a stopped job too
+wait $p; echo "stopped and killed $?"
 set +m
 trap 'echo child' CHLD; (exit 0); sleep 0.02 & wait; trap - CHLD
 printf -v s '%(%Y)T' 0; echo "$s"
