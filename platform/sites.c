@@ -32,13 +32,16 @@ sites_copy(struct sites *to, struct sites *from)
 
 	mutex_lock(&from->mu);
 	n = atomic_load(&from->n);
+	/* An area may be there without a site, when the first could not be written. */
 	if (from->areas != NULL) {
-		to->v = mem_alloc(from->cap * sizeof *to->v);
 		to->areas = mem_alloc(AREAS_MAX * sizeof *to->areas);
-		err = to->v == NULL || to->areas == NULL ? -ENOMEM : 0;
+		if (from->cap > 0)
+			to->v = mem_alloc(from->cap * sizeof *to->v);
+		err = to->areas == NULL || (from->cap > 0 && to->v == NULL) ? -ENOMEM : 0;
 	}
 	if (from->areas != NULL && err == 0) {
-		memcpy(to->v, from->v, n * sizeof *to->v);
+		if (n > 0)
+			memcpy(to->v, from->v, n * sizeof *to->v);
 		memcpy(to->areas, from->areas, AREAS_MAX * sizeof *to->areas);
 		to->cap = from->cap;
 		to->nareas = from->nareas;
