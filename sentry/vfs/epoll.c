@@ -320,6 +320,7 @@ item_add(struct epoll *ep, int32_t fd, struct file *f, uint32_t events, uint64_t
 		mutex_unlock(&ep->mu);
 	}
 	if (!err) {
+		atomic_store(&f->epolled, true);
 		list_push_back(&f->epoll_items, &it->file_link);
 		/* MOD may not touch an exclusive one, so the queue can filter for it. */
 		waiter_queue(&it->w, f->wq, events & EPOLLEXCLUSIVE ? events & ~PRIVATE_BITS : 0);

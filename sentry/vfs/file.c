@@ -109,7 +109,8 @@ file_fini(struct file *f)
 void
 file_release(struct file *f)
 {
-	if (!list_empty(&f->epoll_items))
+	/* Not the list itself: a set that ends at this moment may be half through taking us out of it. */
+	if (atomic_load(&f->epolled))
 		epoll_file_gone(f);
 	if (f->async)
 		WARN_ONCE(file_async_set(f, false) != 0);

@@ -38,6 +38,7 @@ struct file {
 	struct waitq	 own_wq;
 	struct fowner	 owner;
 	struct list	 epoll_items;	/* epoll.c, under its own lock */
+	_Atomic bool	 epolled;	/* it has been in an epoll set; never taken back, so that the release can trust it */
 	struct mutex	 epoll_mu;	/* rank epoll */
 	struct async	*async;		/* O_ASYNC: async.c, under its own lock */
 };
