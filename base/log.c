@@ -15,6 +15,7 @@
 #include "base/hostcall.h"
 #include "base/lock.h"
 #include "base/mapcopy.h"
+#include "base/sanitize.h"
 #include "base/strbuf.h"
 
 enum log_level log_level = LOG_WARN;
@@ -135,7 +136,8 @@ warn(const char *file, int line, const char *what)
 	log_warn("warn", "%s:%d: unexpected: %s", file, line, what);
 }
 
-static void
+/* On a signal stack AddressSanitizer would look for the thread's own before a call that does not return: in /proc. */
+static void NO_SANITIZE
 on_fault(int signo, siginfo_t *info, void *context)
 {
 	char text[128];
