@@ -53,7 +53,8 @@ struct snapshot {
 	char		comm[16];
 	char		state;
 	int32_t		ppid, pgrp, session, tty_pgrp;
-	uint32_t	tty, nthreads;
+	uint32_t	tty, nthreads, sched_policy, sched_prio;
+	int32_t		nice;
 	sigset64	pending, shared_pending, blocked, ignored, caught;
 	struct rusage_acct acct, children;
 	uint64_t	start_ticks;
@@ -74,6 +75,9 @@ take_snapshot(struct task *s, bool whole_process, struct snapshot *out)
 	out->tty_pgrp = -1;
 	mutex_lock(&kernel.tasks_mu);
 	out->ppid = p->parent ? p->parent->pid : 0;
+	out->nice = s->nice;
+	out->sched_policy = s->sched_policy;
+	out->sched_prio = s->sched_prio;
 	if (p->pgrp != NULL) {
 		out->pgrp = p->pgrp->id;
 		sess = session_get(p->pgrp->session);
@@ -141,7 +145,7 @@ stat_text(struct task *t, struct task *s, bool whole, struct strbuf *sb)
 	    (unsigned long long)n.children.majflt, (unsigned long long)ticks(n.acct.utime_ns),
 	    (unsigned long long)ticks(n.acct.stime_ns), (unsigned long long)ticks(n.children.utime_ns),
 	    (unsigned long long)ticks(n.children.stime_ns));
-	sb_printf(sb, "%d %d %u 0 %llu %llu %llu %llu ", 20 + s->nice, s->nice, n.nthreads,
+	sb_printf(sb, "%d %d %u 0 %llu %llu %llu %llu ", 20 + n.nice, n.nice, n.nthreads,
 	    (unsigned long long)n.start_ticks, (unsigned long long)vm.total,
 	    (unsigned long long)((anon + file + shmem) >> PAGE_SHIFT),
 	    (unsigned long long)process_rlimit(s->process, 5, NULL));
@@ -152,7 +156,7 @@ stat_text(struct task *t, struct task *s, bool whole, struct strbuf *sb)
 		sb_puts(sb, "1 1 0 0 0 ");
 	sb_printf(sb, "%llu %llu %llu %llu 0 0 0 %d 0 %d %d 0 0 0 ", (unsigned long long)(n.pending & INT32_MAX),
 	    (unsigned long long)(n.blocked & INT32_MAX), (unsigned long long)(n.ignored & INT32_MAX),
-	    (unsigned long long)(n.caught & INT32_MAX), 17, (int)s->sched_prio, (int)s->sched_policy);
+	    (unsigned long long)(n.caught & INT32_MAX), 17, (int)n.sched_prio, (int)n.sched_policy);
 	if (mm != NULL && open)
 		sb_printf(sb, "%llu %llu %llu %llu %llu %llu %llu ", (unsigned long long)mm->start_data,
 		    (unsigned long long)mm->end_data, (unsigned long long)mm->brk_start,

@@ -174,8 +174,13 @@ proc_lookup(struct task *t, struct inode *dir, const char *name, struct inode **
 static int
 proc_permission(struct task *t, struct inode *i, uint32_t may)
 {
+	uint32_t mode;
+
 	(void)t;
-	return proc_of(i)->e->strict && (may & MAY_WRITE) && !(i->attr.mode & 0222) ? -EACCES : 0;
+	mutex_lock(&i->mu);
+	mode = i->attr.mode;
+	mutex_unlock(&i->mu);
+	return proc_of(i)->e->strict && (may & MAY_WRITE) && !(mode & 0222) ? -EACCES : 0;
 }
 
 /* Nobody makes names here: not even the place to put them is looked at. */

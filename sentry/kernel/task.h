@@ -154,7 +154,7 @@ struct task {
 	gaddr_t		 clear_child_tid, set_child_tid, robust_list;
 	uint64_t	 robust_len;
 	gaddr_t		 rseq; uint32_t rseq_len, rseq_sig;
-	uint32_t	 personality;
+	_Atomic uint32_t personality;
 	char		 comm[16];	/* [m] alloc_mu */
 	const char	*walk_rest;	/* [t] the path after the name being looked up; NULL outside a walk */
 	struct restart_block {
@@ -195,10 +195,10 @@ struct task {
 	uint64_t	 affinity[16];	/* [T] CPUs asked for; all zero: any */
 	bool		 no_thp, tsc_off;	/* [t] prctl: kept and shown */
 	int32_t		 exit_code;	/* wait status */
-	int32_t		 nice;		/* [a]-ish; of the task */
-	uint32_t	 sched_policy, sched_prio;
+	int32_t		 nice;		/* [T] */
+	uint32_t	 sched_policy, sched_prio;	/* [T] */
 	_Atomic uint16_t ioprio;		/* as ioprio_set(2) left it */
-	bool		 sched_reset;		/* SCHED_RESET_ON_FORK: children start as ordinary ones */
+	bool		 sched_reset;		/* [T] SCHED_RESET_ON_FORK: children start as ordinary ones */
 	bool		 exiting;	/* [S] past the point of no return */
 	_Atomic bool	 exit_now;	/* [a] task_exit was called: task_run unwinds */
 	bool		 stopped;	/* [S] counted in process.nstopped */

@@ -169,12 +169,17 @@ copy_state(struct task *t, struct task *child, const struct clone_request *r)
 	}
 	child->personality = t->personality;
 	child->timer_slack_ns = child->default_slack_ns = t->timer_slack_ns;
-	child->nice = t->nice;
 	atomic_store(&child->ioprio, atomic_load(&t->ioprio));
+	/* Others may set these for t. */
+	mutex_lock(&kernel.tasks_mu);
+	child->nice = t->nice;
 	child->sched_policy = t->sched_reset ? SCHED_NORMAL : t->sched_policy;
 	child->sched_prio = t->sched_reset ? 0 : t->sched_prio;
 	memcpy(child->affinity, t->affinity, sizeof child->affinity);
+	mutex_unlock(&kernel.tasks_mu);
+	mutex_lock(&t->alloc_mu);
 	memcpy(child->comm, t->comm, sizeof child->comm);
+	mutex_unlock(&t->alloc_mu);
 	return 0;
 }
 

@@ -65,8 +65,11 @@ report_missing(struct task *t, const char *fmt, ...)
 	va_start(ap, fmt);
 	sb_vprintf(&sb, fmt, ap);
 	va_end(ap);
-	if (t)
+	if (t) {
+		mutex_lock(&t->alloc_mu);
 		memcpy(comm, t->comm, sizeof comm - 1);
+		mutex_unlock(&t->alloc_mu);
+	}
 	mutex_lock(&missing.mu);
 	fresh = remember(text, comm);
 	mutex_unlock(&missing.mu);

@@ -66,7 +66,9 @@ begin_line(struct strbuf *sb, struct task *t)
 {
 	char comm[17] = "";
 
+	mutex_lock(&t->alloc_mu);
 	memcpy(comm, t->comm, sizeof t->comm);
+	mutex_unlock(&t->alloc_mu);
 	sb_printf(sb, "%d %s: ", t->tid, comm);
 }
 

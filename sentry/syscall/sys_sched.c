@@ -79,7 +79,12 @@ is_realtime(int32_t policy)
 static int32_t
 full_policy(struct task *o)
 {
-	return (int32_t)o->sched_policy | (o->sched_reset ? SCHED_RESET_ON_FORK : 0);
+	int32_t policy;
+
+	mutex_lock(&kernel.tasks_mu);
+	policy = (int32_t)o->sched_policy | (o->sched_reset ? SCHED_RESET_ON_FORK : 0);
+	mutex_unlock(&kernel.tasks_mu);
+	return policy;
 }
 
 static int
@@ -149,12 +154,18 @@ int64_t
 sys_sched_getparam(struct task *t, int32_t pid, gaddr_t param)
 {
 	AUTO_PUT(task) o = NULL;
+	uint32_t prio;
 	int err;
 
 	if (gaddr_is_null(param))
 		return -EINVAL;
 	err = get_target(t, pid, &o);
-	return err ? err : put_u32(t, param, o->sched_prio);
+	if (err)
+		return err;
+	mutex_lock(&kernel.tasks_mu);
+	prio = o->sched_prio;
+	mutex_unlock(&kernel.tasks_mu);
+	return put_u32(t, param, prio);
 }
 
 int64_t
@@ -188,13 +199,15 @@ sys_sched_rr_get_interval(struct task *t, int32_t pid, gaddr_t interval)
 {
 	AUTO_PUT(task) o = NULL;
 	struct abi_timespec ts = { 0 };
+	int32_t policy;
 	int err = get_target(t, pid, &o);
 
 	if (err)
 		return err;
-	if (o->sched_policy == SCHED_RR)
+	policy = full_policy(o) & ~SCHED_RESET_ON_FORK;
+	if (policy == SCHED_RR)
 		ts.tv_nsec = 100000000;
-	else if (o->sched_policy != SCHED_FIFO)
+	else if (policy != SCHED_FIFO)
 		ts.tv_nsec = 4000000;
 	return copy_out(t, interval, &ts, sizeof ts);
 }
@@ -253,10 +266,12 @@ sys_sched_getattr(struct task *t, int32_t pid, gaddr_t attr, uint32_t size, uint
 	err = get_target(t, pid, &o);
 	if (err)
 		return err;
+	mutex_lock(&kernel.tasks_mu);
 	a.sched_policy = o->sched_policy;
 	a.sched_flags = o->sched_reset ? SCHED_FLAG_RESET_ON_FORK : 0;
 	a.sched_nice = o->nice;
 	a.sched_priority = o->sched_prio;
+	mutex_unlock(&kernel.tasks_mu);
 	a.sched_util_max = 1024;
 	a.size = min(size, a.size);
 	return copy_out(t, attr, &a, a.size);

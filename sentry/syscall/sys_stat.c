@@ -544,7 +544,7 @@ copy_in_xname(struct task *t, gaddr_t at, char name[XATTR_NAME_LIMIT + 1])
 static int
 xattr_permission(struct task *t, struct inode *i, const char *name, bool write)
 {
-	uint32_t mode = i->attr.mode;
+	uint32_t mode;
 	const char *dot = strchr(name, '.');
 
 	if (dot && dot[1] == '\0')
@@ -559,6 +559,9 @@ xattr_permission(struct task *t, struct inode *i, const char *name, bool write)
 		return write ? -EPERM : -ENODATA;
 	}
 	if (strncmp(name, "user.", 5) == 0) {
+		mutex_lock(&i->mu);
+		mode = i->attr.mode;
+		mutex_unlock(&i->mu);
 		if (!S_ISREG(mode) && !S_ISDIR(mode))
 			return write ? -EPERM : -ENODATA;
 		if (S_ISDIR(mode) && (mode & S_ISVTX) && write && !inode_owner_or_capable(t, i))

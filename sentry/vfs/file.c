@@ -182,7 +182,7 @@ rw_wait(struct file *f, struct task *t, const struct rw *rw)
 static bool
 is_stream(const struct file *f)
 {
-	uint32_t type = f->inode->attr.mode & S_IFMT;
+	uint32_t type = f->inode->type;
 
 	return type == S_IFIFO || type == S_IFCHR || type == S_IFSOCK;
 }

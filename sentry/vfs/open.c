@@ -101,7 +101,7 @@ static int
 may_open(struct task *t, const struct path *p, uint32_t flags)
 {
 	struct inode *i = p->dentry->inode;
-	uint32_t mode = i->attr.mode, may = may_of_flags(flags);
+	uint32_t mode = i->type, may = may_of_flags(flags);
 	int err;
 
 	if ((flags & O_DIRECTORY) && !S_ISDIR(mode))
