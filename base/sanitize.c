@@ -16,6 +16,7 @@
 const char *__asan_default_options(void);
 const char *__ubsan_default_options(void);
 const char *__tsan_default_options(void);
+const char *__tsan_default_suppressions(void);
 void __asan_on_error(void);
 void __tsan_on_report(void *report);
 
@@ -37,6 +38,16 @@ __tsan_default_options(void)
 {
 	return COMMON "halt_on_error=0:report_signal_unsafe=0:report_thread_leaks=0:"
 	    "report_atomic_races=0:history_size=4:ignore_noninstrumented_modules=0";
+}
+
+/*
+ * The bytes of files are the guests' to race for, as those of a shared mapping are: the pages are pinned while
+ * they are copied, and no lock is held (sentry/mm/iobuf.c).
+ */
+const char *
+__tsan_default_suppressions(void)
+{
+	return "race:^move_bytes$\n";
 }
 
 static atomic_bool reported;
