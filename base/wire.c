@@ -86,10 +86,9 @@ wire_recv(int sock, void *buf, size_t cap, int *fds, unsigned *nfds)
 	do {
 		n = host_recvmsg(sock, &m, MSG_CMSG_CLOEXEC);
 	} while (n == -EINTR);
-	if (n == -ECONNRESET)
-		n = 0;
+	/* The host has written neither m nor the room then: there is nothing to take descriptors from. */
 	if (n < 0)
-		return n;
+		return n == -ECONNRESET ? 0 : n;
 	whole = take_fds(&m, fds, want, &got);
 	if (!whole || (m.msg_flags & (MSG_TRUNC | MSG_CTRUNC))) {
 		for (unsigned i = 0; i < got; i++)
