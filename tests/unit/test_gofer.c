@@ -12,6 +12,8 @@
 #include <unistd.h>
 
 #include "base/hostcall.h"
+#include "base/sanitize.h"
+#include "base/wire.h"
 #include "gofer/hostfs.h"
 #include "gofer/proto.h"
 #include "gofer/serve.h"
@@ -489,6 +491,46 @@ START_TEST(clunks)
 }
 END_TEST
 
+/* Leaves what would pass for control messages, one after the other, where the next callee has its own. */
+static NO_SANITIZE void
+dirty_stack(int fd, size_t phase)
+{
+	volatile char stack[8192];
+	struct {
+		struct cmsghdr h;
+		int fd, pad;
+	} c = { { CMSG_LEN(sizeof fd), SOL_SOCKET, SCM_RIGHTS }, fd, 0 };
+
+	for (size_t at = phase; at + sizeof c <= sizeof stack; at += sizeof c) {
+		for (size_t i = 0; i < sizeof c; i++)
+			stack[at + i] = ((const char *)&c)[i];
+	}
+}
+
+/* A peer that went without reading all it was sent: the end, and no descriptor that it never passed. */
+START_TEST(reset)
+{
+	int sv[2], pipefd[2], fds[WIRE_FDS];
+	unsigned nfds;
+	char text[8];
+
+	ck_assert_int_eq(pipe(pipefd), 0);
+	for (size_t phase = 0; phase < 24; phase += 8) {
+		ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, sv), 0);
+		ck_assert_int_eq(wire_send(sv[0], "x", 1, NULL, 0), 0);
+		close(sv[1]);
+		nfds = WIRE_FDS;
+		dirty_stack(pipefd[0], phase);
+		ck_assert_int_eq(wire_recv(sv[0], text, sizeof text, fds, &nfds), 0);
+		ck_assert_uint_eq(nfds, 0);
+		ck_assert_int_ge(fcntl(pipefd[0], F_GETFD), 0);
+		close(sv[0]);
+	}
+	close(pipefd[0]);
+	close(pipefd[1]);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -508,6 +550,7 @@ main(void)
 	tcase_add_test(c, lists);
 	tcase_add_test(c, hostile);
 	tcase_add_test(c, clunks);
+	tcase_add_test(c, reset);
 	suite_add_tcase(s, c);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_ENV);
