@@ -4,7 +4,7 @@
 #   make demo       installs what is missing, builds, runs a program in the sandbox
 #   make check      builds and runs every test; ends with "N passed, M failed"
 #   make MODE=asan  the same in another mode: dev release asan tsan
-#   make check-asan check-tsan  the suites in a sanitizer's build; an hour each
+#   make check-asan check-tsan  the suites in a sanitizer's build
 
 MODE ?= release
 O    := build/$(MODE)
