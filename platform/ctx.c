@@ -184,6 +184,7 @@ thread_prepare(struct ctx *c, bool mapped)
 	c->fs_base = c->gs_base = ~0ULL;
 	c->sh->self = hdr;
 	c->sh->magic = CTX_MAGIC_VALUE;
+	atomic_store(&c->sh->fp_rest, platform_fp_size - FP_HEAD);
 	c->patched = false;
 	atomic_store(&c->sh->bases, plat.ptrace || !plat.fsgsbase ? 0 : BASES_INSN);
 	atomic_store(&c->sh->state, ST_RUN_SLEEP);
@@ -279,7 +280,8 @@ ctx_new(struct space *s, struct ctx **out)
 		return err;
 	atomic_store(&c->kick, 0);
 	atomic_store(&c->sh->known, 0);
-	c->guest_gs = false;
+	c->guest_gs = c->head_clean = false;
+	c->fp_to = 0;
 	/* A program that has just begun makes many calls, and few pauses. */
 	c->spin_here = c->spin_there = SPIN_FIRST;
 	c->move_at_ns = 0;
@@ -389,6 +391,12 @@ ctx_kick(struct ctx *c)
 }
 
 void
+ctx_kick_seen(struct ctx *c)
+{
+	(void)kick_take(c);
+}
+
+void
 ctx_answer(struct ctx *c, enum ctx_answer which, uint32_t value)
 {
 	atomic_store_explicit(&c->sh->answers[which], value, memory_order_relaxed);
@@ -471,6 +479,47 @@ ctx_owes(const struct ctx *c, uint64_t va, size_t len)
 	return false;
 }
 
+bool
+ctx_frame_out(struct ctx *c, uint64_t va, const void *frame, size_t len, uint64_t fp)
+{
+	char head[FP_HEAD] = { 0 };
+	static const uint32_t magic2 = FP_MAGIC2;
+
+	if (!c->patched || c->fp_to != 0 || c->nout != 0 || (fp & 63) != 0)
+		return false;
+	if (!c->head_clean)
+		fp_clean(c->base);
+	c->head_clean = true;
+	c->words |= MARSHAL_RESULTS;
+	c->in[0].len = c->in[1].len = 0;
+	c->out_at = DATA_BIG;
+	c->out_end = DATA_BIG + DATA_BIG_SIZE;
+	/* What XSAVE leaves out: the host's words, the rest of the header, the closing word. */
+	fp_seal_head(head);
+	BUG_ON(!ctx_out(c, va, frame, len) ||
+	    !ctx_out(c, fp + FP_SW_OFF, head + FP_SW_OFF, sizeof head - FP_SW_OFF) ||
+	    !ctx_out(c, fp + platform_fp_size - sizeof magic2, &magic2, sizeof magic2));
+	c->out_end = c->out_at;
+	c->fp_to = fp;
+	c->fp_saved = false;
+	return true;
+}
+
+/* What the stub was to do with floating point is done now; the results have been written. */
+static void
+frame_flush(struct ctx *c)
+{
+	uint64_t at = c->fp_to;
+	char image[FP_MAX];
+
+	c->fp_to = 0;
+	if (!c->fp_saved && plat.ops->get_fp(c, image) == 0) {
+		fp_seal(image);
+		(void)!space_write(c->s, at, image, platform_fp_size);
+	}
+	ctx_reset_fp(c);
+}
+
 /* An address that went bad since is the guest's own doing. */
 void
 ctx_flush(struct ctx *c)
@@ -479,6 +528,8 @@ ctx_flush(struct ctx *c)
 		(void)!space_write(c->s, c->out[i].va, c->base + c->out[i].off, c->out[i].len);
 	c->nout = 0;
 	c->out_end = c->out_at;
+	if (unlikely(c->fp_to != 0))
+		frame_flush(c);
 }
 
 void
@@ -490,8 +541,10 @@ ctx_guest_gs(struct ctx *c)
 int
 ctx_get_fp(struct ctx *c, void *buf)
 {
-	int err = plat.ops->get_fp(c, buf);
+	int err;
 
+	ctx_flush(c);
+	err = plat.ops->get_fp(c, buf);
 	if (err == 0)
 		fp_seal(buf);
 	return err;
@@ -507,7 +560,26 @@ ctx_set_fp(struct ctx *c, const void *buf)
 		return err;
 	memcpy(image, buf, platform_fp_size);
 	fp_seal(image);
+	ctx_flush(c);
 	return plat.ops->set_fp(c, image);
+}
+
+bool
+ctx_frame_head(struct ctx *c, uint64_t fp, void *head)
+{
+	const void *p;
+	size_t len;
+
+	if (plat.ops->set_fp_head == NULL || (p = ctx_in(c, fp, &len)) == NULL || len != FP_HEAD)
+		return false;
+	memcpy(head, p, FP_HEAD);
+	return true;
+}
+
+int
+ctx_frame_set(struct ctx *c, uint64_t fp, const void *head)
+{
+	return plat.ops->set_fp_head != NULL ? plat.ops->set_fp_head(c, fp, head) : -ENOENT;
 }
 
 void
@@ -515,6 +587,7 @@ ctx_reset_fp(struct ctx *c)
 {
 	char image[FP_MAX];
 
+	ctx_flush(c);
 	fp_clean(image);
 	/* Fails only for a guest that is dead or ruined its frame: the next run tells. */
 	(void)!plat.ops->set_fp(c, image);

@@ -1,6 +1,6 @@
 /*
  * fp: the floating point image of a guest thread, as the host lays it out in a signal
- * frame: XSAVE in standard form, the sw_reserved words inside, FP_XSTATE_MAGIC2 behind.
+ * frame: XSAVE in standard form, the sw_reserved words inside, FP_XSTATE_FP_MAGIC2 behind.
  *
  * The host loads such an image when the guest goes on; a malformed one would end the
  * guest, so that what the sentry was given by a guest is checked here first.
@@ -12,9 +12,11 @@
 #include "platform/space.h"
 
 #define FXSAVE_SIZE	512
-#define SW_OFF		464		/* sw_reserved */
 #define MAGIC1		0x46505853u
-#define MAGIC2		0x46505845u
+#define XMM_OFF		160
+#define XMM_SIZE	256
+#define XFEATURE_SSE	2ULL
+#define XFEATURES_MXCSR	6ULL		/* SSE and AVX */
 #define XFEATURE_PKRU	9
 
 uint32_t platform_fp_size;
@@ -49,7 +51,7 @@ on_probe(int sig, siginfo_t *info, void *ucv)
 
 	(void)sig;
 	(void)info;
-	memcpy(sw, (const char *)image + SW_OFF, sizeof sw);
+	memcpy(sw, (const char *)image + FP_SW_OFF, sizeof sw);
 	if (u32_at(image, 28) != 0)
 		mxcsr_mask = u32_at(image, 28);
 }
@@ -84,11 +86,17 @@ fp_probe(void)
 }
 
 void
+fp_seal_head(void *head)
+{
+	memcpy((char *)head + FP_SW_OFF, sw, sizeof sw);
+}
+
+void
 fp_seal(void *image)
 {
-	uint32_t magic2 = MAGIC2;
+	uint32_t magic2 = FP_MAGIC2;
 
-	memcpy((char *)image + SW_OFF, sw, sizeof sw);
+	fp_seal_head(image);
 	memcpy((char *)image + platform_fp_size - 4, &magic2, sizeof magic2);
 }
 
@@ -111,11 +119,22 @@ fp_clean(void *image)
 	fp_seal(image);
 }
 
+bool
+fp_is_closed(const void *image)
+{
+	return u32_at(image, platform_fp_size - 4) == FP_MAGIC2;
+}
+
 int
 fp_check(const void *image)
 {
-	if (u32_at(image, SW_OFF) != MAGIC1 || u32_at(image, SW_OFF + 16) != platform_fp_size - 4 ||
-	    u32_at(image, platform_fp_size - 4) != MAGIC2)
+	return fp_is_closed(image) ? fp_check_head(image) : -EINVAL;
+}
+
+int
+fp_check_head(const void *image)
+{
+	if (u32_at(image, FP_SW_OFF) != MAGIC1 || u32_at(image, FP_SW_OFF + 16) != platform_fp_size - 4)
 		return -EINVAL;
 	if (u32_at(image, 24) & ~mxcsr_mask)
 		return -EINVAL;
@@ -126,4 +145,17 @@ fp_check(const void *image)
 			return -EINVAL;
 	}
 	return 0;
+}
+
+/* XRSTOR loads MXCSR whatever XSTATE_BV says, but a host that is given an image does not: SSE state is there, then. */
+void
+fp_keep_mxcsr(void *image)
+{
+	uint64_t bv = u64_at(image, FXSAVE_SIZE);
+
+	if (bv & XFEATURES_MXCSR)
+		return;
+	bv |= XFEATURE_SSE;
+	memcpy((char *)image + FXSAVE_SIZE, &bv, sizeof bv);
+	memset((char *)image + XMM_OFF, 0, XMM_SIZE);
 }

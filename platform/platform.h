@@ -186,12 +186,27 @@ void ctx_regs(struct ctx *c, struct abi_regs *regs);
 void ctx_asleep(struct ctx *c, bool asleep);
 /* Makes a running ctx_run return soon, or the next one at once. Any thread; never sleeps. */
 void ctx_kick(struct ctx *c);
+/* The owner is about to look for whatever it may have been kicked for so far. */
+void ctx_kick_seen(struct ctx *c);
 
 /* The FP image of a stopped guest: exactly platform_fp_size bytes. set: -EINVAL when the image is malformed. */
 int ctx_get_fp(struct ctx *c, void *buf) MUST_CHECK;
 int ctx_set_fp(struct ctx *c, const void *buf) MUST_CHECK;
 /* Clean FP state as after exec. */
 void ctx_reset_fp(struct ctx *c);
+
+/*
+ * A signal frame without a call to the host: the stub moves the FP image between guest memory and the processor, and
+ * the sentry sees no more of it than its head, the legacy area and the XSAVE header.
+ * ctx_frame_out: frame will be at va and the FP image at fp, as if promised by ctx_out, when the guest goes on, and
+ * it does so with clean FP state.  false: not from where it has stopped.
+ * ctx_frame_head: after rt_sigreturn, the head of the image at fp.  false: the stub has not seen it.
+ * ctx_frame_set: loads that image, with this head. -ENOENT: only ctx_set_fp could; -EINVAL: it is malformed.
+ */
+#define FP_HEAD		576
+bool ctx_frame_out(struct ctx *c, uint64_t va, const void *frame, size_t len, uint64_t fp) MUST_CHECK;
+bool ctx_frame_head(struct ctx *c, uint64_t fp, void *head) MUST_CHECK;
+int ctx_frame_set(struct ctx *c, uint64_t fp, const void *head) MUST_CHECK;
 
 /*
  * What the stub may answer by itself, without a stop, for calls from patched sites: this thread's own identity as

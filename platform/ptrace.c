@@ -130,12 +130,39 @@ stop_syscall(struct ctx *c, struct abi_regs *regs, struct stop *stop)
 	return 0;
 }
 
+/* The host's own image of the thread; its length differs from a signal frame's by what the frame adds. */
+static int
+xstate_get(struct ctx *c, char *image, size_t *len)
+{
+	struct iovec iov = { image, FP_MAX };
+	int err;
+
+	if (!c->attached)
+		return -ESRCH;
+	err = host_ptrace(PTRACE_GETREGSET, c->tid, NT_X86_XSTATE, P(&iov));
+	*len = iov.iov_len;
+	return err != 0 || *len < 576 ? -ESRCH : 0;
+}
+
+static int
+xstate_set(struct ctx *c, char *image, size_t len)
+{
+	struct iovec iov = { image, len };
+
+	return host_ptrace(PTRACE_SETREGSET, c->tid, NT_X86_XSTATE, P(&iov));
+}
+
 /* Lets the signal into the stub's handler, which stops in its first call; reads the frame. */
 static int
 stop_fault(struct ctx *c, int sig, struct stop *stop)
 {
+	char image[FP_MAX];
 	siginfo_t info;
+	size_t len;
 
+	/* The handler begins with clean floating point. */
+	if (xstate_get(c, image, &len) != 0)
+		return -ESRCH;
 	memset(&info, 0, sizeof info);
 	if (host_ptrace(PTRACE_GETSIGINFO, c->tid, 0, P(&info)) != 0)
 		return -ESRCH;
@@ -148,6 +175,8 @@ stop_fault(struct ctx *c, int sig, struct stop *stop)
 	if (resume(c, sig) != 0 || next_stop(c, NULL) < 0)
 		return -ESRCH;
 	frame_fault(c, stop);
+	if (xstate_set(c, image, len) != 0)
+		return -ESRCH;
 	return unblock(c);
 }
 
@@ -229,20 +258,6 @@ pt_run(struct ctx *c, struct abi_regs *regs, struct stop *stop)
 
 /* ---- floating point ------------------------------------------------------ */
 
-/* The host's own image of the thread; its length differs from a signal frame's by what the frame adds. */
-static int
-xstate_get(struct ctx *c, char *image, size_t *len)
-{
-	struct iovec iov = { image, FP_MAX };
-	int err;
-
-	if (!c->attached)
-		return -ESRCH;
-	err = host_ptrace(PTRACE_GETREGSET, c->tid, NT_X86_XSTATE, P(&iov));
-	*len = iov.iov_len;
-	return err != 0 || *len < 576 ? -ESRCH : 0;
-}
-
 static int
 pt_get_fp(struct ctx *c, void *buf)
 {
@@ -261,7 +276,6 @@ static int
 pt_set_fp(struct ctx *c, const void *buf)
 {
 	char image[FP_MAX];
-	struct iovec iov = { image, 0 };
 	size_t len;
 	int err = xstate_get(c, image, &len);
 
@@ -269,8 +283,8 @@ pt_set_fp(struct ctx *c, const void *buf)
 		return err;
 	memset(image, 0, len);
 	memcpy(image, buf, min(len, (size_t)platform_fp_size - 4));
-	iov.iov_len = len;
-	return host_ptrace(PTRACE_SETREGSET, c->tid, NT_X86_XSTATE, P(&iov)) == 0 ? 0 : -EINVAL;
+	fp_keep_mxcsr(image);
+	return xstate_set(c, image, len) == 0 ? 0 : -EINVAL;
 }
 
 /* ---- compare and swap ---------------------------------------------------- */

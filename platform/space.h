@@ -24,12 +24,16 @@
 #include "platform/sites.h"
 #include "platform/stub/stub.h"
 
+_Static_assert(SIGFRAME_FP_HEAD == FP_HEAD, "head of an FP image");
+
 #define MAX_SPACES	16384u
 #define MAX_CTXS	32768u
 #define CTL_CTX_OFF	((uint64_t)MAX_SPACES * STUB_SLOT_STRIDE)
 #define CTL_SIZE	(CTL_CTX_OFF + (uint64_t)MAX_CTXS * STUB_CTX_SIZE)
 #define STOCK_MAX	2u		/* blank stubs ahead, besides one under way */
 #define FP_MAX		12288u
+#define FP_SW_OFF	464		/* sw_reserved of an FP image */
+#define FP_MAGIC2	0x46505845u	/* what closes it */
 
 struct space {
 	struct mutex	mu;		/* RANK_space: one batch in flight */
@@ -82,6 +86,9 @@ struct ctx {
 	bool		live;		/* [t] and the stub still holds the others */
 	bool		told_out, rebase; /* [t] the header asks for results, or a call for a base: to be taken back */
 	uint32_t	op;		/* [t] what the stub is to do */
+	uint64_t	fp_to;		/* [t] with the results: floating point goes there, and starts afresh; 0: not */
+	bool		fp_saved;	/* [t] the first of these is done */
+	bool		head_clean;	/* [t] the clean image is at the head of the set */
 	uint64_t	uc;		/* [t] otherwise: checked offset of the frame's ucontext */
 	uint64_t	at;		/* [t] where its last fault was in truth */
 	uint64_t	retried;	/* [t] where a fault was not believed, as the last thing that happened */
@@ -109,6 +116,7 @@ struct ctx_ops {
 	void	(*leave)(struct ctx *c);	/* tells the thread to exit; it may be dead already */
 	int	(*get_fp)(struct ctx *c, void *buf);
 	int	(*set_fp)(struct ctx *c, const void *buf);
+	int	(*set_fp_head)(struct ctx *c, uint64_t va, const void *head); /* NULL: -ENOENT */
 	int	(*cas32)(struct ctx *c, uint64_t va, uint32_t old, uint32_t new, uint32_t *seen);
 	bool	may_park;			/* the thread can wait for another owner */
 };
@@ -200,6 +208,10 @@ void reap_dying_locked(void);
 int fp_probe(void) MUST_CHECK;
 void fp_clean(void *image);
 int fp_check(const void *image) MUST_CHECK;
+int fp_check_head(const void *head) MUST_CHECK;		/* of what the host would refuse, all but the closing word */
+void fp_keep_mxcsr(void *image);
+bool fp_is_closed(const void *image);			/* is that there? */
 void fp_seal(void *image);		/* writes the words that only the host may choose */
+void fp_seal_head(void *head);		/* the same for the first FP_HEAD bytes alone */
 
 #endif

@@ -26,6 +26,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
 
 #include "base/hostcall.h"
@@ -284,6 +285,16 @@ stop_fault(struct ctx *c, struct abi_regs *regs, struct stop *stop, const struct
 		stop->addr = regs->rip;
 }
 
+/* A guest's rt_sigreturn: what the stub has copied of the frame at its stack pointer. */
+static void
+sigreturn_read(struct ctx *c, uint64_t rsp)
+{
+	if (atomic_load_explicit(&c->sh->in_len[0], memory_order_relaxed) != SIGFRAME_HEAD)
+		return;
+	c->in[0] = (struct ctx_seg){ .va = rsp, .off = DATA_BIG, .len = SIGFRAME_HEAD };
+	c->words |= MARSHAL_RESULTS;
+}
+
 /* Copies the stop out of a frame; false when it is none that a guest in good order makes. */
 static bool
 frame_read(struct ctx *c, struct abi_regs *regs, struct stop *stop)
@@ -302,6 +313,8 @@ frame_read(struct ctx *c, struct abi_regs *regs, struct stop *stop)
 	case SIGSYS:
 		stop_syscall(regs, stop, f.info.sys.arch != AUDIT_ARCH_X86_64);
 		stop->trapped = !stop->foreign;
+		if (regs->orig_rax == SYS_rt_sigreturn)
+			sigreturn_read(c, regs->rsp);
 		return true;
 	case STUB_SIGKICK:
 		regs->rip = sites_leave(&c->s->sites, regs->rip);
@@ -329,6 +342,7 @@ data_read(struct ctx *c, const struct abi_regs *r)
 	bool big = false;
 
 	c->nout = 0;
+	c->fp_to = 0;
 	c->in[0].len = c->in[1].len = 0;
 	c->out_at = c->out_end = DATA_BIG;
 	if (word == 0)
@@ -363,6 +377,8 @@ data_write(struct ctx *c)
 		c->sh->out[i] = (struct stub_out){ .va = c->out[i].va, .off = c->out[i].off, .len = c->out[i].len };
 	if (c->nout != 0 || c->told_out)
 		atomic_store_explicit(&c->sh->nout, c->nout, memory_order_relaxed);
+	if (c->nout != 0)
+		atomic_store_explicit(&c->sh->fp_to, c->fp_to, memory_order_relaxed);
 	c->told_out = c->nout != 0;
 }
 
@@ -452,11 +468,14 @@ stop_read(struct ctx *c, struct abi_regs *regs, struct stop *stop)
 		return true;
 	}
 	/* Done, unless the stub says otherwise; twice the same does no harm. */
-	if (way == WAY_KICK || way == WAY_OUT)
+	if (way == WAY_KICK || way == WAY_OUT) {
+		c->fp_saved |= c->fp_to != 0 && atomic_load_explicit(&c->sh->fp_to, memory_order_relaxed) == 0;
 		ctx_flush(c);
+	}
 	/* What was copied was for the last call. */
 	c->in[0].len = c->in[1].len = 0;
 	c->nout = 0;
+	c->fp_to = 0;
 	c->out_end = c->out_at;
 	if (way != WAY_KICK && way != WAY_OUT)
 		return frame_read(c, regs, stop);
@@ -819,6 +838,8 @@ systrap_get_fp(struct ctx *c, void *buf)
 {
 	const void *image = c->patched ? c->base : fp_find(c);
 
+	if (c->patched)
+		c->head_clean = false;
 	if (image == NULL || (c->patched && !fp_move(c, COP_FP_GET)))
 		return -ESRCH;
 	memcpy(buf, image, platform_fp_size);
@@ -832,8 +853,30 @@ systrap_set_fp(struct ctx *c, const void *buf)
 
 	if (image == NULL)
 		return -ESRCH;
+	if (c->patched)
+		c->head_clean = false;
 	memcpy(image, buf, platform_fp_size);
 	return !c->patched || fp_move(c, COP_FP_SET) ? 0 : -ESRCH;
+}
+
+/* The stub has put the rest where the host will load it from. */
+static int
+systrap_set_fp_head(struct ctx *c, uint64_t va, const void *head)
+{
+	char sealed[FP_HEAD];
+	char *image;
+
+	if (c->patched || c->in[0].len != SIGFRAME_HEAD || va != c->in[0].va + SIGFRAME_FP)
+		return -ENOENT;
+	image = fp_find(c);
+	if (image == NULL || !fp_is_closed(image))
+		return -ENOENT;
+	memcpy(sealed, head, sizeof sealed);
+	fp_seal_head(sealed);
+	if (fp_check_head(sealed) != 0)
+		return -EINVAL;
+	memcpy(image, sealed, sizeof sealed);
+	return 0;
 }
 
 static int
@@ -857,6 +900,7 @@ const struct ctx_ops systrap_ops = {
 	.leave = systrap_leave,
 	.get_fp = systrap_get_fp,
 	.set_fp = systrap_set_fp,
+	.set_fp_head = systrap_set_fp_head,
 	.cas32 = systrap_cas32,
 	.may_park = true,
 };

@@ -14,6 +14,7 @@
  */
 #include "platform/stub/stub.h"
 
+#define SIGSYS		31
 #define NR_rt_sigreturn	15
 #define NR_getpid	39
 #define NR_exit		60
@@ -22,7 +23,10 @@
 #define ARCH_SET_GS	0x1001
 #define ARCH_SET_FS	0x1002
 #define CPU_SEGMENT	0x7b
+#define UC_RAX		144
+#define UC_RSP		160
 #define UC_RIP		168
+#define UC_FPSTATE	224
 
 	.section .text.guest, "ax"
 	.globl	guest_first, guest_handler, guest_restorer, guest_cas, guest_cas_done
@@ -321,6 +325,12 @@ guest_handler:
 	cmp	$(out_end - out_begin), %rax
 	jb	elsewhere
 	mov	UC_RIP(%rdx), %rax
+	lea	frame_begin(%rip), %rcx
+	sub	%rcx, %rax
+	lea	stop(%rip), %rcx
+	cmp	$(frame_end - frame_begin), %rax
+	jb	elsewhere
+	mov	UC_RIP(%rdx), %rax
 	lea	cas_begin(%rip), %rcx
 	sub	%rcx, %rax
 	cmp	$(cas_end - cas_begin), %rax
@@ -335,11 +345,32 @@ kick:
 1:	mov	%rdx, CTX_UC(%rbx)
 	movl	$WAY_FRAME, CTX_WAY(%rbx)
 	testl	$BASES_INSN, CTX_BASES(%rbx)
-	jz	stop
+	jz	1f
 	rdfsbase %rax
 	mov	%rax, CTX_FSBASE(%rbx)
 	rdgsbase %rax
 	mov	%rax, CTX_GSBASE(%rbx)
+1:	cmpl	$NR_rt_sigreturn, UC_RAX(%rdx)
+	jne	stop
+	cmpl	$SIGSYS, (%rsi)
+	jne	stop
+/*
+ * The guest's rt_sigreturn: its frame on the way in.  What needs no check goes where the host will load
+ * it from; a frame that is none of the sentry's making, or faults, is the sentry's to read.
+ */
+	movl	$0, CTX_IN_LEN(%rbx)
+	cld
+	mov	UC_RSP(%rdx), %rsi
+	lea	DATA_BIG+CTX_HDR-STUB_CTX_SIZE(%rbx), %rdi
+	mov	$SIGFRAME_HEAD, %ecx
+frame_begin:
+	rep movsb
+	mov	UC_FPSTATE(%rdx), %rdi
+	add	$SIGFRAME_FP_HEAD, %rdi
+	mov	CTX_FP_REST(%rbx), %ecx
+	rep movsb
+frame_end:
+	movl	$SIGFRAME_HEAD, CTX_IN_LEN(%rbx)
 	jmp	stop
 
 /* A kick in our own code, rax where. */
@@ -389,11 +420,18 @@ out:
 	mov	OUT_LEN(%r13), %ecx
 out_begin:
 	rep movsb
-out_end:
 	add	$OUT_SIZE, %r13
 	dec	%r12d
 	jnz	1b
-	movl	$0, CTX_OUT_N(%rbx)
+	mov	CTX_FP_TO(%rbx), %rcx
+	jrcxz	2f
+	mov	$-1, %eax
+	mov	%eax, %edx
+	xsave64	(%rcx)
+out_end:
+	movq	$0, CTX_FP_TO(%rbx)
+	xrstor64 CTX_HDR-STUB_CTX_SIZE(%rbx)
+2:	movl	$0, CTX_OUT_N(%rbx)
 	jmp	resume_regs
 out_faulted:
 	movl	$WAY_OUT, CTX_WAY(%rbx)

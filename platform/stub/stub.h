@@ -84,6 +84,8 @@
 #define CTX_OUT_N	384
 #define CTX_OUT		392
 #define CTX_NOUT	4
+#define CTX_FP_TO	456	/* behind the results */
+#define CTX_FP_REST	464
 #define OUT_VA		0
 #define OUT_OFF		8
 #define OUT_LEN		12
@@ -93,6 +95,11 @@
 #define DATA_SMALL	0x1000
 #define DATA_BIG	(STUB_CTX_DATA + 2 * DATA_SMALL)
 #define DATA_BIG_SIZE	0x10000
+
+/* A signal frame in guest memory from its ucontext on: where the FP image of one that the sentry has made begins. */
+#define SIGFRAME_FP	448
+#define SIGFRAME_FP_HEAD 576	/* FP_HEAD */
+#define SIGFRAME_HEAD	(SIGFRAME_FP + SIGFRAME_FP_HEAD)
 
 /* What every header of a set holds at CTX_MAGIC: tells a thread's own %gs from one that the guest has set. */
 #define CTX_MAGIC_VALUE	0x56696c67
@@ -173,6 +180,8 @@ struct stub_ctx {
 	uint32_t	pad3[3];
 	_Atomic uint32_t nout, pad4;	/* results to copy */
 	struct stub_out	{ uint64_t va; uint32_t off, len; } out[CTX_NOUT];
+	_Atomic uint64_t fp_to;		/* with results: floating point goes there, and starts afresh; 0: not, or done */
+	_Atomic uint32_t fp_rest;	/* bytes of an image behind its head */
 };
 
 _Static_assert(sizeof(struct stub_ent) == ENT_SIZE && offsetof(struct stub_ent, args) == ENT_ARGS, "entry");
@@ -204,6 +213,8 @@ AT(known, CTX_KNOWN);
 AT(answers, CTX_ANSWERS);
 AT(nout, CTX_OUT_N);
 AT(out, CTX_OUT);
+AT(fp_to, CTX_FP_TO);
+AT(fp_rest, CTX_FP_REST);
 #undef AT
 _Static_assert(CTX_FLAGS == 64 && CTX_OUT_N % 64 == 0, "lines");
 _Static_assert(DATA_BIG + DATA_BIG_SIZE == STUB_CTX_DATA_END && sizeof(struct stub_ctx) <= CTX_HDR, "ctx");

@@ -120,6 +120,8 @@ next_step(struct task *t, struct abi_sigaction *sa, struct abi_siginfo *info)
 	}
 	if (p->stop_signo != 0 || t->stopped || p->cont_notify) {
 		process_unlock(sh);
+		/* A frame of just now is to be seen meanwhile. */
+		ctx_flush(t->ctx);
 		task_stop_wait(t);
 		return AGAIN;
 	}

@@ -23,7 +23,11 @@
 #define MXCSR_OFF	24
 #define MXCSR_VALID	0xffffU
 #define XSTATE_BV_OFF	512
+#define XSTATE_IGNORED_OFF 536	/* from here on XRSTOR does not care */
+#define XSAVE_ALIGN	64
+#define FXSAVE_ALIGN	16
 #define XSAVE_HEADER	64
+#define MAGIC2_SIZE	4
 #define LEGACY_FEATURES	3ULL		/* x87 and SSE */
 
 /* ---- altstack -------------------------------------------------------------------- */
@@ -115,14 +119,47 @@ fp_finish(void *image)
 	return size + (uint32_t)sizeof magic2;
 }
 
+/*
+ * Makes of the guest's XSAVE header, in an image or its head, what XRSTOR of no more than `features` takes it for;
+ * false where the instruction faults.
+ */
+static bool
+header_settle(char *image, uint64_t features)
+{
+	uint64_t bv;
+
+	memcpy(&bv, image + XSTATE_BV_OFF, sizeof bv);
+	if (bv & ~xcr0())
+		return false;
+	bv &= features;
+	memcpy(image + XSTATE_BV_OFF, &bv, sizeof bv);
+	memset(image + XSTATE_IGNORED_OFF, 0, ABI_FXSAVE_SIZE + XSAVE_HEADER - XSTATE_IGNORED_OFF);
+	return true;
+}
+
+/* Loads the image at va as the stub has seen it. -ENOENT: it has not, or it is none of a frame as we make them. */
+static int
+fp_restore_seen(struct task *t, uint64_t va)
+{
+	struct abi_fpx_sw *sw;
+	char head[FP_HEAD];
+
+	if (!ctx_frame_head(t->ctx, va, head))
+		return -ENOENT;
+	sw = fp_sw(head);
+	if (sw->magic1 != ABI_FP_XSTATE_MAGIC1 || sw->xstate_size != platform_fp_size - MAGIC2_SIZE ||
+	    sw->extended_size < sw->xstate_size)
+		return -ENOENT;
+	return header_settle(head, sw->xfeatures) ? ctx_frame_set(t->ctx, va, head) : -EINVAL;
+}
+
 /* Reads the guest's image at va over ours and loads it. -EFAULT, -EINVAL. */
 static int
-fp_restore(struct task *t, uint64_t va)
+fp_restore_copy(struct task *t, uint64_t va)
 {
 	AUTO_FREE char *image = mem_alloc(platform_fp_size + 8);
 	struct abi_fpx_sw ours, theirs;
 	uint32_t mxcsr, magic2 = 0, size;
-	uint64_t bv;
 	int err;
 
 	if (image == NULL)
@@ -147,19 +184,33 @@ fp_restore(struct task *t, uint64_t va)
 		    theirs.xstate_size - ABI_FXSAVE_SIZE);
 		if (err)
 			return err;
-		memcpy(&bv, image + XSTATE_BV_OFF, sizeof bv);
-		bv &= theirs.xfeatures;
+		if (va % XSAVE_ALIGN != 0 || !header_settle(image, theirs.xfeatures))
+			return -EINVAL;
 		/* A shorter area holds nothing beyond its end. */
 		if (theirs.xstate_size < size)
 			memset(image + theirs.xstate_size, 0, size - theirs.xstate_size);
 	} else {
 		/* A plain FXSAVE image, as old programs make: the rest starts afresh. */
-		bv = LEGACY_FEATURES;
+		if (va % FXSAVE_ALIGN != 0)
+			return -EINVAL;
 		memset(image + ABI_FXSAVE_SIZE, 0, size - ABI_FXSAVE_SIZE);
+		memcpy(image + XSTATE_BV_OFF, &(uint64_t){ LEGACY_FEATURES }, sizeof(uint64_t));
 	}
-	memcpy(image + XSTATE_BV_OFF, &bv, sizeof bv);
 	*fp_sw(image) = ours;
 	return ctx_set_fp(t->ctx, image);
+}
+
+/* A bad image leaves clean state behind, as on Linux. */
+static int
+fp_restore(struct task *t, uint64_t va)
+{
+	int err = fp_restore_seen(t, va);
+
+	if (err == -ENOENT)
+		err = fp_restore_copy(t, va);
+	if (err)
+		ctx_reset_fp(t->ctx);
+	return err;
 }
 
 /* ---- setup --------------------------------------------------------------------------- */
@@ -181,22 +232,38 @@ fill_context(struct task *t, struct abi_sigcontext *sc, sigset64 oldmask, uint64
 	};
 }
 
-int
-sigframe_setup(struct task *t, const struct abi_sigaction *sa, const struct abi_siginfo *info, sigset64 oldmask)
+/* By the sentry itself: the frame at sp, the FP image at fp. */
+static int
+frame_write(struct task *t, uint64_t sp, const struct abi_rt_sigframe *frame, uint64_t fp)
 {
-	AUTO_FREE char *image = mem_alloc(platform_fp_size + 8);
-	struct abi_rt_sigframe frame;
-	uint64_t top = frame_top(t, sa), fp, sp;
-	uint32_t fpsize;
+	AUTO_FREE char *buf = mem_alloc(fp - sp + platform_fp_size + 8);
+	char *image;
+	uint32_t size;
 	int err;
 
-	if (image == NULL)
+	if (buf == NULL)
 		return -EFAULT;
+	image = buf + (fp - sp);
 	err = ctx_get_fp(t->ctx, image);
 	if (err)
 		return err;
-	fpsize = fp_finish(image);
-	fp = (top - fpsize) & ~63ULL;
+	size = fp_finish(image);
+	memset(buf, 0, fp - sp);
+	memcpy(buf, frame, sizeof *frame);
+	if (copy_out(t, gaddr_from(sp), buf, fp - sp + size) != 0)
+		return -EFAULT;
+	ctx_reset_fp(t->ctx);
+	return 0;
+}
+
+/* The handler starts with clean FP state, as on Linux. */
+int
+sigframe_setup(struct task *t, const struct abi_sigaction *sa, const struct abi_siginfo *info, sigset64 oldmask)
+{
+	struct abi_rt_sigframe frame;
+	uint64_t top = frame_top(t, sa), fp, sp;
+
+	fp = (top - platform_fp_size) & ~63ULL;
 	/* As at a call: the stack is 16-byte aligned before the return address is pushed. */
 	sp = ((fp - sizeof frame) & ~15ULL) - 8;
 	/* A nested handler must not run off the alternate stack into what lies below. */
@@ -212,8 +279,7 @@ sigframe_setup(struct task *t, const struct abi_sigaction *sa, const struct abi_
 	fill_context(t, &frame.uc.uc_mcontext, oldmask, fp);
 	frame.uc.uc_sigmask = oldmask;
 	frame.info = *info;
-	if (copy_out(t, gaddr_from(fp), image, fpsize) != 0 ||
-	    copy_out(t, gaddr_from(sp), &frame, sizeof frame) != 0)
+	if (!copy_out_frame(t, gaddr_from(sp), &frame, sizeof frame, fp) && frame_write(t, sp, &frame, fp) != 0)
 		return -EFAULT;
 
 	if (t->altstack_flags & SS_AUTODISARM) {
@@ -257,9 +323,6 @@ sigframe_return(struct task *t)
 
 	t->restart.fn = NULL;
 	if (copy_in(t, &uc, gaddr_from(at + offsetof(struct abi_rt_sigframe, uc)), sizeof uc) != 0)
-		return bad_frame(t);
-	/* Not a user address: the host would fault on its own way back. */
-	if (sc->rip >> 47)
 		return bad_frame(t);
 	signal_set_mask(t, uc.uc_sigmask);
 	if (sc->fpstate) {

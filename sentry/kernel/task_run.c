@@ -156,6 +156,7 @@ static void
 before_guest(struct task *t, bool in_syscall, bool here)
 {
 	ctx_flush(t->ctx);
+	ctx_kick_seen(t->ctx);
 	(void)task_regs(t);
 	if (leaves_vdso(t, in_syscall, here))
 		return;

@@ -220,6 +220,12 @@ copy_out(struct task *t, gaddr_t dst, const void *src, size_t len)
 	    move(t->mm, dst.va, (void *)(uintptr_t)src, len, true, false) == len ? 0 : -EFAULT;
 }
 
+bool
+copy_out_frame(struct task *t, gaddr_t at, const void *frame, size_t len, uint64_t fp)
+{
+	return is_writable(t->mm, at.va, fp + platform_fp_size - at.va) && ctx_frame_out(t->ctx, at.va, frame, len, fp);
+}
+
 int
 mm_poke(struct mm *mm, uint64_t va, const void *src, size_t len)
 {

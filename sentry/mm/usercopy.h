@@ -26,6 +26,8 @@ void usercopy_settle(void);
 /* All or nothing as the caller sees it: 0 or -EFAULT (-EFAULT may leave part of dst written). */
 int copy_in(struct task *t, void *dst, gaddr_t src, size_t len) MUST_CHECK;
 int copy_out(struct task *t, gaddr_t dst, const void *src, size_t len) MUST_CHECK;
+/* A signal frame of t's with the FP image above it (ctx_frame_out); false: copy_out has to do it. */
+bool copy_out_frame(struct task *t, gaddr_t at, const void *frame, size_t len, uint64_t fp) MUST_CHECK;
 /* As far as it goes: bytes moved, or -EFAULT when none. */
 int64_t copy_in_some(struct mm *mm, void *dst, gaddr_t src, size_t len) MUST_CHECK;
 int64_t copy_out_some(struct mm *mm, gaddr_t dst, const void *src, size_t len) MUST_CHECK;

@@ -17,6 +17,11 @@ bool ctx_out_mapped(struct ctx *c, uint64_t va, const void *src, size_t len)
 { (void)c; (void)va; (void)src; (void)len; return false; }
 bool ctx_owes(const struct ctx *c, uint64_t va, size_t len) { (void)c; (void)va; (void)len; return false; }
 void ctx_flush(struct ctx *c) { (void)c; }
+bool ctx_frame_out(struct ctx *c, uint64_t va, const void *frame, size_t len, uint64_t fp)
+{ (void)c; (void)va; (void)frame; (void)len; (void)fp; return false; }
+bool ctx_frame_head(struct ctx *c, uint64_t fp, void *head) { (void)c; (void)fp; (void)head; return false; }
+int ctx_frame_set(struct ctx *c, uint64_t fp, const void *head) { (void)c; (void)fp; (void)head; return -ENOENT; }
+void ctx_kick_seen(struct ctx *c) { (void)c; }
 void ctx_answer(struct ctx *c, enum ctx_answer which, uint32_t value) { (void)c; (void)which; (void)value; }
 void ctx_regs(struct ctx *c, struct abi_regs *regs) { (void)c; (void)regs; }
 void ctx_asleep(struct ctx *c, bool asleep) { (void)c; (void)asleep; }
