@@ -38,7 +38,7 @@ cache_register(struct kmem_cache *c)
  * which would hide what races.  size is what was asked for.
  */
 static void *
-cache_get(struct kmem_cache *c, size_t size)
+cache_get(struct kmem_cache *c, size_t size, bool clear)
 {
 	void *obj;
 
@@ -52,7 +52,7 @@ cache_get(struct kmem_cache *c, size_t size)
 	__atomic_fetch_add(&c->total, 1, __ATOMIC_RELAXED);
 	if (posix_memalign(&obj, OBJ_ALIGN, size) != 0)
 		return NULL;
-	return memset(obj, 0, size);
+	return clear ? memset(obj, 0, size) : obj;
 }
 
 static void
@@ -84,7 +84,7 @@ slab_grow(struct kmem_cache *c)
 }
 
 static void *
-cache_get(struct kmem_cache *c, size_t unused)
+cache_get(struct kmem_cache *c, size_t unused, bool clear)
 {
 	size_t size = stride(c);
 	void *obj = NULL;
@@ -113,8 +113,7 @@ cache_get(struct kmem_cache *c, size_t unused)
 	for (size_t i = sizeof(void *); i < size; i++)
 		BUG_ON(((unsigned char *)obj)[i] != POISON);
 #endif
-	memset(obj, 0, size);
-	return obj;
+	return clear ? memset(obj, 0, size) : obj;
 }
 
 static void
@@ -135,7 +134,7 @@ cache_put(struct kmem_cache *c, void *obj)
 void *
 kmem_alloc(struct kmem_cache *c)
 {
-	return fault_here(FAULT_ALLOC) ? NULL : cache_get(c, c->size);
+	return fault_here(FAULT_ALLOC) ? NULL : cache_get(c, c->size, true);
 }
 
 void
@@ -184,7 +183,7 @@ cache_for(size_t total)
 	return &mem_caches[shift - MEM_MIN_SHIFT];
 }
 
-#define LARGE_KEPT	4
+#define LARGE_KEPT	8
 #define LARGE_MAX	(80 * 1024ULL)
 
 static struct {
@@ -196,22 +195,23 @@ static struct {
 	} kept[LARGE_KEPT];			/* [m] */
 } large = { .mu = MUTEX_INIT(RANK_kmem) };
 
-/* len bytes of zeroes, whole pages. */
+/* len bytes, whole pages; the last one freed is the first one used, while it is in the processor's cache. */
 static void *
-large_get(size_t len)
+large_get(size_t len, bool clear)
 {
 	void *p = NULL;
 
 	mutex_lock(&large.mu);
-	for (unsigned i = 0; i < large.n && p == NULL; i++) {
+	for (unsigned i = large.n; i-- > 0 && p == NULL; ) {
 		if (large.kept[i].len == len) {
 			p = large.kept[i].p;
-			large.kept[i] = large.kept[--large.n];
+			large.n--;
+			memmove(&large.kept[i], &large.kept[i + 1], (large.n - i) * sizeof large.kept[0]);
 		}
 	}
 	mutex_unlock(&large.mu);
 	if (p != NULL)
-		return memset(p, 0, len);
+		return clear ? memset(p, 0, len) : p;
 	if (host_mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &p) != 0)
 		return NULL;
 	return p;
@@ -240,8 +240,8 @@ large_put(void *p, size_t len)
 		BUG_ON(host_munmap(old.p, old.len) != 0);
 }
 
-void *
-mem_alloc(size_t size)
+static void *
+mem_get(size_t size, bool clear)
 {
 	struct mem_head *h;
 	size_t total;
@@ -249,17 +249,29 @@ mem_alloc(size_t size)
 	if (ckd_add(&total, size, sizeof *h))
 		return NULL;
 	if (total <= 1ULL << MEM_MAX_SHIFT) {
-		h = fault_here(FAULT_ALLOC) ? NULL : cache_get(cache_for(total), total);
+		h = fault_here(FAULT_ALLOC) ? NULL : cache_get(cache_for(total), total, clear);
 	} else {
 		if (total > SIZE_MAX / 2 || fault_here(FAULT_ALLOC))
 			return NULL;
-		h = large_get(page_up(total));
+		h = large_get(page_up(total), clear);
 	}
 	if (h == NULL)
 		return NULL;
 	h->size = size;
 	h->check = MEM_CHECK(h);
 	return h + 1;
+}
+
+void *
+mem_alloc(size_t size)
+{
+	return mem_get(size, true);
+}
+
+void *
+mem_alloc_dirty(size_t size)
+{
+	return mem_get(size, false);
 }
 
 void

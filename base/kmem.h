@@ -39,6 +39,8 @@ void kmem_each(void (*fn)(const struct kmem_cache *c, void *arg), void *arg);
 
 /* Variable-sized memory (names, tables): power-of-two caches, larger ones mapped. Zeroed. */
 void *mem_alloc(size_t size) MUST_CHECK;
+/* Not zeroed: for buffers whose reader never looks further than was written. */
+void *mem_alloc_dirty(size_t size) MUST_CHECK;
 void *mem_realloc(void *p, size_t size) MUST_CHECK;	/* NULL on failure, p kept */
 void mem_free(void *p);
 char *mem_strdup(const char *s) MUST_CHECK;

@@ -65,7 +65,8 @@ struct sock {
 	struct mutex	 mu;		/* rank object */
 	struct waitq	 wq;
 	int32_t		 error;		/* [m] SO_ERROR: positive errno, read once */
-	uint32_t	 sndbuf, rcvbuf;	/* [m] bytes */
+	_Atomic uint32_t sndbuf;	/* [a] bytes */
+	uint32_t	 rcvbuf;	/* [m] */
 	bool		 passcred, reuseaddr, keepalive, broadcast;	/* [m] */
 	int32_t		 priority, rcvlowat;	/* [m] */
 	struct abi_linger linger;	/* [m] */

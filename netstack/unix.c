@@ -187,19 +187,21 @@ unix_close(struct sock *sk)
 	struct unix_sock *u = unix_of(sk), *peer, *c;
 	struct list pending = LIST_INIT(pending), queue = LIST_INIT(queue);
 	struct unix_msg *m, *next;
-	bool unread;
+	bool unread, listened;
 
 	drop_name(u);
 	mutex_lock(&sk->mu);
 	u->closed = true;
 	peer = steal(&u->peer);
+	listened = u->state == UNIX_LISTENING;
 	unread = !list_empty(&u->queue);
 	list_splice_back(&pending, &u->backlog);
 	list_splice_back(&queue, &u->queue);
 	u->queued = 0;
 	mutex_unlock(&sk->mu);
 	waitq_wake(&sk->wq, 0);
-	waitq_wake(&unix_space_wq, 0);
+	if (listened)
+		waitq_wake(&unix_space_wq, 0);
 	if (peer != NULL) {
 		part(u, peer, unread);
 		sock_put(&peer->sock);
@@ -626,8 +628,8 @@ unix_shutdown(struct sock *sk, struct task *t, int how)
 static uint32_t
 unix_ready(struct sock *sk)
 {
-	struct unix_sock *u = unix_of(sk), *peer;
-	bool connected, wr_open;
+	struct unix_sock *u = unix_of(sk);
+	bool wr_open;
 	uint32_t got = 0;
 
 	mutex_lock(&sk->mu);
@@ -644,30 +646,25 @@ unix_ready(struct sock *sk)
 		got |= POLLRDHUP;
 	if ((u->rd_shut && u->wr_shut) || u->peer_gone)
 		got |= POLLHUP;
-	connected = u->state == UNIX_CONNECTED;
-	if (!connected && sk->type != ABI_SOCK_DGRAM)
+	if (u->state != UNIX_CONNECTED && sk->type != ABI_SOCK_DGRAM)
 		got |= POLLHUP;
 	wr_open = !u->wr_shut && !u->peer_gone;
-	peer = u->peer ? unix_of(sock_get(&u->peer->sock)) : NULL;
 	mutex_unlock(&sk->mu);
-	if (!wr_open || peer == NULL || unix_can_send(peer))
+	if (!wr_open || unix_writable(u))
 		got |= POLLOUT | POLLWRNORM;
-	if (peer != NULL)
-		sock_put(&peer->sock);
 	return got;
 }
 
 static uint64_t
 unix_pending(struct sock *sk, bool out)
 {
-	struct unix_sock *u = unix_of(sk), *peer = NULL;
+	struct unix_sock *u = unix_of(sk);
 	uint64_t n;
 
+	if (out)
+		return atomic_load(&u->unread);
 	mutex_lock(&sk->mu);
-	if (out) {
-		peer = u->peer ? unix_of(sock_get(&u->peer->sock)) : NULL;
-		n = 0;
-	} else if (sk->type == ABI_SOCK_STREAM) {
+	if (sk->type == ABI_SOCK_STREAM) {
 		n = u->queued;
 	} else {
 		struct unix_msg *m = list_first(&u->queue, struct unix_msg, link);
@@ -675,12 +672,6 @@ unix_pending(struct sock *sk, bool out)
 		n = m ? m->len : 0;
 	}
 	mutex_unlock(&sk->mu);
-	if (peer != NULL) {
-		mutex_lock(&peer->sock.mu);
-		n = peer->queued;
-		mutex_unlock(&peer->sock.mu);
-		sock_put(&peer->sock);
-	}
 	return n;
 }
 

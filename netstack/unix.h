@@ -13,6 +13,8 @@ struct unix_msg {
 	struct sockaddr_buf from;	/* the sender's name, len 0 when it has none */
 	uint8_t		*data;		/* owned */
 	uint64_t	 len, off;
+	struct unix_sock *sender;	/* counted: who is charged for it */
+	uint32_t	 charge;
 };
 
 enum unix_state { UNIX_IDLE, UNIX_LISTENING, UNIX_CONNECTED };
@@ -23,6 +25,7 @@ struct unix_sock {
 	struct unix_sock *peer;		/* counted; a datagram socket's default destination */
 	struct list	 queue;		/* unix_msg */
 	uint64_t	 queued;	/* bytes in it */
+	_Atomic uint64_t unread;	/* [a] charged for what it sent, in whatever queue that is */
 	struct list	 backlog;	/* struct unix_sock.backlog_link: connections to accept, each counted */
 	struct list	 backlog_link;
 	uint32_t	 backlog_len, backlog_max;
@@ -41,7 +44,7 @@ unix_of(struct sock *sk)
 	return container_of(sk, struct unix_sock, sock);
 }
 
-extern struct waitq unix_space_wq;	/* datagram senders that found a queue full */
+extern struct waitq unix_space_wq;	/* connects that found a backlog full */
 
 int64_t unix_send(struct sock *sk, struct task *t, struct sock_send *s);
 int64_t unix_recv(struct sock *sk, struct task *t, struct sock_recv *r);
@@ -49,6 +52,6 @@ int64_t unix_recv(struct sock *sk, struct task *t, struct sock_recv *r);
 int unix_find(struct task *t, const struct sockaddr_buf *addr, int32_t type, struct unix_sock **out) MUST_CHECK;
 void unix_msg_free(struct unix_msg *m);
 void unix_ucred_of(struct task *t, struct abi_ucred *out);
-bool unix_can_send(struct unix_sock *to);	/* room in its queue; takes its mu */
+bool unix_writable(struct unix_sock *u);	/* as poll(2) sees it: most of its SO_SNDBUF is free */
 
 #endif

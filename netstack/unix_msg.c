@@ -3,6 +3,10 @@
  *
  * A sender copies from its guest with no lock held, then appends to the receiver's queue; a receiver unlinks or
  * reserves under its lock and copies after.
+ *
+ * What a socket has sent and nobody has read yet is charged to it, as Linux counts it: data and what goes with it,
+ * in pieces of Linux' sizes.  Below SO_SNDBUF it may send more; one that waits is woken only when three quarters are
+ * free again, so that the two sides take turns in large steps.
  */
 #include <poll.h>
 #include <string.h>
@@ -11,7 +15,14 @@
 #include "netstack/unix.h"
 #include "sentry/kernel/task.h"
 
-#define STREAM_CHUNK	65536ULL
+/* How Linux lays out a socket buffer: a head from kmalloc, the rest in pages. */
+#define SKB_STRUCT	256ULL		/* struct sk_buff */
+#define SKB_INFO	320ULL		/* struct skb_shared_info, at the end of the head */
+#define SKB_HEAD_MIN	512ULL
+#define SKB_PAGE_HEAD	(PAGE_SIZE - SKB_INFO)		/* data in a head of one page: a piece of a stream */
+#define SKB_MAX_HEAD	(4 * PAGE_SIZE - SKB_INFO)	/* the largest head: a record */
+#define SKB_MAX_PAGES	(17 * PAGE_SIZE)
+#define STREAM_CHUNK	(SKB_PAGE_HEAD + 32768)
 
 KMEM_CACHE(unix_msg);
 struct waitq unix_space_wq = { .mu = MUTEX_INIT(RANK_waitq), .waiters = LIST_INIT(unix_space_wq.waiters) };
@@ -21,6 +32,12 @@ unix_msg_free(struct unix_msg *m)
 {
 	if (m == NULL)
 		return;
+	if (m->sender != NULL) {
+		atomic_fetch_sub(&m->sender->unread, m->charge);
+		if (unix_writable(m->sender))
+			waitq_wake(&m->sender->sock.wq, POLLOUT | POLLWRNORM | POLLWRBAND);
+		sock_put(&m->sender->sock);
+	}
 	scm_fini(&m->scm);
 	mem_free(m->data);
 	obj_free(unix_msg, m);
@@ -33,22 +50,41 @@ is_stream(const struct sock *sk)
 }
 
 static bool
-has_room_locked(const struct unix_sock *to)
+has_room(struct unix_sock *u)
 {
-	if (is_stream(&to->sock))
-		return to->queued < to->sock.rcvbuf;
-	return to->queued < to->sock.rcvbuf && to->backlog_len <= to->backlog_max;
+	return atomic_load(&u->unread) < atomic_load_explicit(&u->sock.sndbuf, memory_order_relaxed);
 }
 
 bool
-unix_can_send(struct unix_sock *to)
+unix_writable(struct unix_sock *u)
 {
-	bool room;
+	return atomic_load(&u->unread) * 4 <= atomic_load_explicit(&u->sock.sndbuf, memory_order_relaxed);
+}
 
-	mutex_lock(&to->sock.mu);
-	room = has_room_locked(to);
-	mutex_unlock(&to->sock.mu);
-	return room;
+/* What Linux charges for a piece of len bytes. */
+static uint64_t
+charge_of(bool stream, uint64_t len)
+{
+	uint64_t most = stream ? SKB_PAGE_HEAD : SKB_MAX_HEAD, pages = 0, head, size = SKB_HEAD_MIN;
+
+	if (len > most) {
+		pages = page_up(min(len - most, SKB_MAX_PAGES));
+		pages = min(pages, len);
+	}
+	head = round_up(len - pages, 64) + SKB_INFO;
+	while (size < head)
+		size *= 2;
+	return SKB_STRUCT + size + page_up(pages);
+}
+
+/* How much of len bytes makes the next piece of a stream. */
+static uint64_t
+piece_of(const struct unix_sock *u, uint64_t len)
+{
+	uint64_t most = atomic_load_explicit(&u->sock.sndbuf, memory_order_relaxed) / 2 - 64;
+
+	most = min(most, STREAM_CHUNK);
+	return min(len, most);
 }
 
 /* Where a send goes: the peer, or the named one. Counted. */
@@ -81,12 +117,12 @@ find_destination(struct unix_sock *u, struct task *t, struct sock_send *s, struc
 }
 
 static struct unix_msg *
-make_msg(struct iobuf *data, uint64_t len, int *err)
+make_msg(struct unix_sock *u, struct iobuf *data, uint64_t len, int *err)
 {
 	struct unix_msg *m = obj_new(unix_msg);
 	int64_t n = 0;
 
-	if (m == NULL || (m->data = mem_alloc(len ? len : 1)) == NULL) {
+	if (m == NULL || (m->data = mem_alloc_dirty(len ? len : 1)) == NULL) {
 		obj_free(unix_msg, m);
 		*err = -ENOMEM;
 		return NULL;
@@ -102,10 +138,13 @@ make_msg(struct iobuf *data, uint64_t len, int *err)
 		return NULL;
 	}
 	m->len = len;
+	m->charge = (uint32_t)charge_of(is_stream(&u->sock), len);
+	m->sender = unix_of(sock_get(&u->sock));
+	atomic_fetch_add(&u->unread, m->charge);
 	return m;
 }
 
-/* Appends m to `to`'s queue: 0 (m is taken), -EAGAIN when full, -EPIPE or -ECONNREFUSED when nobody will read. */
+/* Appends m to `to`'s queue: 0 (m is taken), -EPIPE or -ECONNREFUSED when nobody will read. The caller wakes. */
 static int
 deliver(struct unix_sock *from, struct unix_sock *to, struct unix_msg *m)
 {
@@ -116,15 +155,11 @@ deliver(struct unix_sock *from, struct unix_sock *to, struct unix_msg *m)
 		err = to->sock.type == ABI_SOCK_DGRAM && to->closed ? -ECONNREFUSED : -EPIPE;
 	else if (to->sock.type == ABI_SOCK_DGRAM && to->peer != NULL && to->peer != from)
 		err = -EPERM;		/* it talks to someone else only */
-	else if (!has_room_locked(to))
-		err = -EAGAIN;
 	if (!err) {
 		list_push_back(&to->queue, &m->link);
-		to->queued += is_stream(&to->sock) ? m->len : m->len + 256;
+		to->queued += m->len;
 	}
 	mutex_unlock(&to->sock.mu);
-	if (!err)
-		waitq_wake(&to->sock.wq, POLLIN | POLLRDNORM);
 	return err;
 }
 
@@ -134,6 +169,7 @@ unix_send(struct sock *sk, struct task *t, struct sock_send *s)
 	struct unix_sock *u = unix_of(sk), *to = NULL;
 	uint64_t total = iob_left(s->data);
 	int64_t done = 0;
+	bool sent = false;
 	int err;
 
 	if (s->flags & ABI_MSG_OOB)
@@ -144,17 +180,16 @@ unix_send(struct sock *sk, struct task *t, struct sock_send *s)
 	if (err)
 		return err;
 	do {
-		uint64_t len = is_stream(sk) ? min(iob_left(s->data), STREAM_CHUNK) : total;
+		uint64_t len = is_stream(sk) ? piece_of(u, iob_left(s->data)) : total;
 		struct unix_msg *m;
 
 		if (is_stream(sk) && len == 0)
 			break;
-		/* Asking first saves a copy that would be thrown away. */
-		if (!unix_can_send(to)) {
+		if (!has_room(u)) {
 			err = -EAGAIN;
 			break;
 		}
-		m = make_msg(s->data, len, &err);
+		m = make_msg(u, s->data, len, &err);
 		if (m == NULL)
 			break;
 		if (s->scm != NULL && s->scm->has_cred)
@@ -180,8 +215,12 @@ unix_send(struct sock *sk, struct task *t, struct sock_send *s)
 			unix_msg_free(m);
 			break;
 		}
+		sent = true;
 		done += (int64_t)len;
 	} while (is_stream(sk) && iob_left(s->data) > 0);
+	/* Once for all pieces: a reader that is woken for the first one sleeps again before the second is there. */
+	if (sent)
+		waitq_wake(&to->sock.wq, POLLIN | POLLRDNORM);
 	sock_put(&to->sock);
 	return done > 0 || !err ? done : err;
 }
@@ -201,22 +240,6 @@ empty_result(struct unix_sock *u)
 	if (u->sock.type != ABI_SOCK_DGRAM && u->state != UNIX_CONNECTED)
 		return u->sock.type == ABI_SOCK_STREAM ? -EINVAL : -ENOTCONN;
 	return -EAGAIN;
-}
-
-static void
-after_read(struct unix_sock *u, bool datagram)
-{
-	struct unix_sock *peer;
-
-	mutex_lock(&u->sock.mu);
-	peer = u->peer ? unix_of(sock_get(&u->peer->sock)) : NULL;
-	mutex_unlock(&u->sock.mu);
-	if (peer != NULL) {
-		waitq_wake(&peer->sock.wq, POLLOUT | POLLWRNORM);
-		sock_put(&peer->sock);
-	}
-	if (datagram)
-		waitq_wake(&unix_space_wq, 0);
 }
 
 /* Gives the reader the message's ancillary data: moved, or for a peek counted again. */
@@ -270,7 +293,7 @@ recv_record(struct unix_sock *u, struct sock_recv *r)
 			*r->from = m->from;
 	} else {
 		list_remove(&m->link);
-		u->queued -= len + 256;
+		u->queued -= len;
 	}
 	mutex_unlock(&u->sock.mu);
 	if (peek && (copy == NULL || n < 0))
@@ -285,7 +308,6 @@ recv_record(struct unix_sock *u, struct sock_recv *r)
 		if (r->from != NULL)
 			*r->from = m->from;
 		unix_msg_free(m);
-		after_read(u, true);
 	}
 	if (n >= 0 && (r->flags & ABI_MSG_TRUNC))
 		return (int64_t)len;
@@ -405,8 +427,6 @@ recv_stream(struct unix_sock *u, struct sock_recv *r)
 			break;
 	}
 	reader_end(u);
-	if (done > 0 && !peek)
-		after_read(u, false);
 	return done;
 }
 

@@ -277,14 +277,13 @@ send_wait(struct task *t, struct file *f, struct sock *sk, struct sock_send *s)
 	bool nonblock = (s->flags & ABI_MSG_DONTWAIT) || (atomic_load(&f->flags) & O_NONBLOCK);
 	uint64_t deadline;
 	int64_t done = sk->ops->send(sk, t, s);
-	struct waiter w, space;
+	struct waiter w;
 	int64_t n;
 
 	if ((done == -EAGAIN || (done > 0 && iob_left(s->data) > 0)) && !nonblock) {
 		done = done < 0 ? 0 : done;
 		deadline = deadline_of(f, false);
 		waiter_arm(&w, t, &sk->wq, POLLOUT | POLLERR | POLLHUP);
-		waiter_arm(&space, t, &unix_space_wq, 0);
 		for (;;) {
 			n = sk->ops->send(sk, t, s);
 			if (n > 0)
@@ -296,7 +295,6 @@ send_wait(struct task *t, struct file *f, struct sock *sk, struct sock_send *s)
 			}
 			break;
 		}
-		waiter_disarm(&space);
 		waiter_disarm(&w);
 		if (done == 0 && n < 0)
 			done = n;
@@ -593,6 +591,9 @@ set_int_option(struct task *t, struct sock *sk, int32_t optname, int32_t v)
 	default: err = -ENOPROTOOPT;
 	}
 	mutex_unlock(&sk->mu);
+	/* A sender that waits may have room now. */
+	if (optname == SO_SNDBUF || optname == SO_SNDBUFFORCE)
+		waitq_wake(&sk->wq, POLLOUT | POLLWRNORM);
 	if (err)
 		report_missing(t, "setsockopt SOL_SOCKET %d", optname);
 	return err;
