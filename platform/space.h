@@ -99,6 +99,7 @@ struct ctx {
 	int		spin_here, spin_there; /* [t] did waiting awake pay off lately? */
 	unsigned	tries;		/* [t] */
 	bool		together;	/* [t] on one processor with its stub */
+	unsigned	nslept;		/* [t] waits that ended asleep, up to JOIN_AFTER */
 	uint64_t	move_at_ns, move_gap_ns; /* [t] when it may be moved again, and how long to leave it after */
 	bool		told_to_spin;	/* [t] the stub, at its last start */
 	bool		slept;		/* [t] the last wait, of either side, was not awake to its end */

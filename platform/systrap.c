@@ -35,6 +35,7 @@
 #define SPIN_US		60		/* about what a sleep and a wake-up cost */
 #define SPIN_MAX	8		/* of the scores that say whether waiting awake pays */
 #define SPIN_TRY	4		/* with a bad score, still once in so many times */
+#define JOIN_AFTER	8u		/* waits asleep: threads that end sooner are not moved to their guest */
 #define MOVE_GAP_MAX_NS	(NSEC_PER_SEC / 20)
 #define WATCH_NS	(NSEC_PER_SEC / 2)
 #define IDLE_NS		(30 * NSEC_PER_SEC)
@@ -535,6 +536,7 @@ look_around(struct ctx *c)
 	if (!c->slept)
 		return;
 	c->slept = false;
+	c->nslept = min(c->nslept + 1, JOIN_AFTER);
 	here = host_cpu();
 	there = atomic_load_explicit(&c->sh->cpu, memory_order_relaxed) & 0xfff;
 	c->together = there == here;
@@ -550,6 +552,8 @@ look_around(struct ctx *c)
 		cpus = plat.cpus;
 		CPU_CLR(here, &cpus);
 		c->together = !stay_on(&cpus) || !stay_on(&plat.cpus);
+	} else if (c->nslept < JOIN_AFTER) {
+		return;
 	} else if (there < CPU_SETSIZE && CPU_ISSET(there, &plat.cpus)) {
 		CPU_ZERO(&cpus);
 		CPU_SET(there, &cpus);
@@ -809,6 +813,8 @@ systrap_run(struct ctx *c, struct abi_regs *regs, struct stop *stop)
 static int
 systrap_attach(struct ctx *c)
 {
+	c->nslept = 0;
+	c->together = false;
 	c->told_to_spin = c->partial = c->live = c->rebase = false;
 	c->told_out = c->slept = true;
 	c->op = COP_RESUME;
