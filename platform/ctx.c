@@ -521,12 +521,31 @@ frame_flush(struct ctx *c)
 }
 
 /* An address that went bad since is the guest's own doing. */
-void
-ctx_flush(struct ctx *c)
+static void
+outs_write(struct ctx *c)
 {
 	for (unsigned i = 0; i < c->nout; i++)
 		(void)!space_write(c->s, c->out[i].va, c->base + c->out[i].off, c->out[i].len);
 	c->nout = 0;
+}
+
+void
+ctx_settle(struct ctx *c)
+{
+	if (c->nout == 0)
+		return;
+	if (c->fp_to != 0) {
+		ctx_flush(c);
+		return;
+	}
+	outs_write(c);
+	c->out_at = DATA_BIG;
+}
+
+void
+ctx_flush(struct ctx *c)
+{
+	outs_write(c);
 	c->out_end = c->out_at;
 	if (unlikely(c->fp_to != 0))
 		frame_flush(c);

@@ -223,12 +223,14 @@ void ctx_answer(struct ctx *c, enum ctx_answer which, uint32_t value);
  * ctx_in: the bytes at va as the stub found them on its way in, *len of them; NULL: none.  Shared with the guest: copy once.
  * ctx_out: will be at va when the guest goes on; false when there is no room or the call has no results.  Only for
  * memory that the guest may write and the host has mapped.
- * ctx_flush: what ctx_out has promised is written now.  Before others may look at that memory, or it goes away.
+ * ctx_settle: what ctx_out has promised is written now, and more may be.  Before others may look at that memory, or it goes away.
+ * ctx_flush: the same, and nothing more may be promised.
  */
 const void *ctx_in(struct ctx *c, uint64_t va, size_t *len);
 bool ctx_out(struct ctx *c, uint64_t va, const void *src, size_t len) MUST_CHECK;
 /* src is a mapped file: false as well when it has ended meanwhile (base/mapcopy.h). */
 bool ctx_out_mapped(struct ctx *c, uint64_t va, const void *src, size_t len) MUST_CHECK;
+void ctx_settle(struct ctx *c);
 void ctx_flush(struct ctx *c);
 bool ctx_owes(const struct ctx *c, uint64_t va, size_t len);	/* is some of it promised? */
 

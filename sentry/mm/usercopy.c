@@ -107,7 +107,7 @@ void
 usercopy_settle(void)
 {
 	if (call_ctx != NULL)
-		ctx_flush(call_ctx);
+		ctx_settle(call_ctx);
 }
 
 /* The host has it mapped as the guest may write it: nothing but another thread of the guest makes the copy fail. */
@@ -134,7 +134,7 @@ stub_in_some(struct mm *mm, void *dst, uint64_t va, size_t len)
 	if (mm != call_mm)
 		return 0;
 	if (ctx_owes(call_ctx, va, len))
-		ctx_flush(call_ctx);
+		ctx_settle(call_ctx);
 	p = ctx_in(call_ctx, va, &n);
 	if (p == NULL)
 		return 0;

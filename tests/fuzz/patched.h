@@ -84,6 +84,10 @@ patched_use(struct ctx *c, const struct abi_regs *regs)
 	patched_out(c, regs->rsi);
 	ctx_answer(c, ANSWER_TID, 1);
 	/* And back, by the header, or not at all: the dead make no frame. */
+	ctx_settle(c);
+	if (c->nout != 0 || c->out_at > c->out_end)
+		abort();
+	patched_out(c, regs->rdi);
 	(void)!regs_load(c, &r, &back);
 	if (back && c->nout != 0)
 		abort();

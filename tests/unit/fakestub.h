@@ -17,6 +17,7 @@ bool ctx_out_mapped(struct ctx *c, uint64_t va, const void *src, size_t len)
 { (void)c; (void)va; (void)src; (void)len; return false; }
 bool ctx_owes(const struct ctx *c, uint64_t va, size_t len) { (void)c; (void)va; (void)len; return false; }
 void ctx_flush(struct ctx *c) { (void)c; }
+void ctx_settle(struct ctx *c) { (void)c; }
 bool ctx_frame_out(struct ctx *c, uint64_t va, const void *frame, size_t len, uint64_t fp)
 { (void)c; (void)va; (void)frame; (void)len; (void)fp; return false; }
 bool ctx_frame_head(struct ctx *c, uint64_t fp, void *head) { (void)c; (void)fp; (void)head; return false; }
