@@ -132,7 +132,7 @@ find_slot(const struct sites *st, uint64_t rip)
 	for (uint32_t i = 0; i < st->nareas && !ours; i++)
 		ours = st->areas[i].va != 0 && rip - st->areas[i].va < AREA_LEN;
 	for (uint32_t i = 0; ours && i < atomic_load(&st->n); i++) {
-		if (rip - st->v[i].slot < st->v[i].p.slot_len)
+		if (!st->v[i].gone && rip - st->v[i].slot < st->v[i].p.slot_len)
 			return &st->v[i];
 	}
 	return NULL;
@@ -441,6 +441,16 @@ find_touched(const struct sites *st, uint64_t start, uint64_t end)
 	return NULL;
 }
 
+/* What lies in the area is no more, though another may come to lie there. */
+static void
+slots_give_up(struct sites *st, uint64_t area)
+{
+	for (uint32_t i = 0; i < atomic_load(&st->n); i++) {
+		if (st->v[i].slot - area < AREA_LEN)
+			st->v[i].gone = true;
+	}
+}
+
 int
 space_sites_drop(struct space *s, uint64_t start, uint64_t end)
 {
@@ -469,6 +479,7 @@ space_sites_drop(struct space *s, uint64_t start, uint64_t end)
 	mutex_lock(&st->mu);
 	for (uint32_t i = 0; i < st->nareas; i++) {
 		if (st->areas[i].va < end && st->areas[i].va + AREA_LEN > start) {
+			slots_give_up(st, st->areas[i].va);
 			st->areas[i].va = 0;
 			atomic_fetch_add(&st->lost, 1);
 		}

@@ -28,6 +28,7 @@ struct site {
 	struct patch	p;
 	uint64_t	slot;
 	bool		live;		/* else the guest's own bytes are back; the slot stays */
+	bool		gone;		/* the slot, too: its area was given up */
 };
 
 struct area {

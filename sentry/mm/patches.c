@@ -244,7 +244,10 @@ patches_evict(struct mm *mm, uint64_t start, uint64_t end)
 		next = region_next(r);
 		if (!(r->flags & REGION_PATCHES))
 			continue;
-		err = host_unmap(mm, r->start, r->end);
+		/* All of it goes, and it may be more than one area: neighbours merge. */
+		err = space_sites_drop(mm->space, r->start, r->end);
+		if (!err)
+			err = host_unmap(mm, r->start, r->end);
 		if (err)
 			return err;
 		regions_cut(mm, r->start, r->end, &dead);

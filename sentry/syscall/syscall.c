@@ -137,11 +137,12 @@ syscall_dispatch(struct task *t)
 		ret = d->fn(t, t->args);
 	else
 		ret = not_provided(t, nr, d);
-	usercopy_end();
 	r->rax = (uint64_t)ret;
 	t->last[t->nlast++ % LAST_CALLS] = (struct last_call){ ret, nr };
+	/* It looks at results that may still be on their way. */
 	if (unlikely(kernel.strace))
 		strace_exit(t);
+	usercopy_end();
 	__atomic_store_n(&t->syscall, -1, __ATOMIC_RELAXED);
 	syscall_task = NULL;
 }
