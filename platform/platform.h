@@ -36,6 +36,7 @@ struct platform_conf {
 	unsigned	 nmarshal;
 	int		 proc_dirfd;	/* a procfs of this pid namespace, for the zygote's copy only; closed here in the sentry */
 	bool		 no_vdso;	/* tests: as on a host without a vDSO */
+	bool		 slow_zygote;	/* tests: as on a host that has no time for a new process at first */
 };
 
 /*

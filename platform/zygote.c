@@ -208,6 +208,8 @@ zygote_main(void *arg)
 	uint64_t entry = BOOT_TEXT + stub_text_word(STUB_T_BOOT);
 	void *text;
 
+	if (b->conf->slow_zygote)
+		(void)syscall(SYS_poll, NULL, 0, 1200);
 	if (take_signals() != 0 || take_fds(b) != 0 || drop_rights() != 0 || drop_rseq() != 0)
 		_exit(1);
 	text = mmap((void *)BOOT_TEXT, STUB_TEXT_SIZE, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_FIXED_NOREPLACE,
@@ -228,6 +230,7 @@ int
 zygote_start(const struct platform_conf *conf, unsigned slot, const char **why)
 {
 	struct birth b = { .conf = conf, .slot_off = (uint64_t)slot * STUB_SLOT_STRIDE };
+	uint64_t all = ~0ULL, old;
 	int pair[2], pid, err;
 	void *stack;
 
@@ -251,7 +254,10 @@ zygote_start(const struct platform_conf *conf, unsigned slot, const char **why)
 		*why = "no stack for the zygote";
 		goto out;
 	}
+	/* It may be asked for by STUB_SIGKICK before it runs at all (space.c): never unblocked, or that would end it. */
+	(void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &old, 8);
 	pid = clone(zygote_main, (char *)stack + BOOT_STACK_SIZE - 64, SIGCHLD, &b);
+	(void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, 8);
 	if (pid < 0) {
 		err = -EAGAIN;
 		*why = "the zygote cannot be forked";

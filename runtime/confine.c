@@ -172,7 +172,8 @@ raise_limits(bool no_core)
 static void NORETURN
 become(const struct confine *c, char **argv)
 {
-	static const char *const passed[] = { "VILLAGE_FAULT", "VILLAGE_FORBIDDEN", "VILLAGE_NO_VDSO" };	/* read by debug builds */
+	static const char *const passed[] = { "VILLAGE_FAULT", "VILLAGE_FORBIDDEN", "VILLAGE_NO_VDSO",
+		"VILLAGE_SLOW_ZYGOTE" };	/* read by debug builds */
 	char *env[ARRAY_LEN(passed) + 1] = { NULL };
 
 	for (size_t i = 0, n = 0; i < ARRAY_LEN(passed); i++) {

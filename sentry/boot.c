@@ -325,6 +325,7 @@ lock_down(const struct bootspec *spec)
 	conf.marshal = syscall_marshal(&conf.nmarshal);
 #ifndef NDEBUG
 	conf.no_vdso = getenv("VILLAGE_NO_VDSO") != NULL;
+	conf.slow_zygote = getenv("VILLAGE_SLOW_ZYGOTE") != NULL;
 #endif
 	err = platform_boot(&conf, &why);
 	if (err)

@@ -1,0 +1,10 @@
+# A host that has no time for the zygote at first: asking whether it lives must not end it. Debug builds only.
+# shellcheck shell=bash source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+export VILLAGE_SLOW_ZYGOTE=1
+for platform in systrap ptrace; do
+	inside --platform $platform -- /bin/echo here
+	is_status 0 "$platform: a zygote that is late"
+	is_out here "$platform: a zygote that is late"
+done
