@@ -66,7 +66,7 @@ static void
 dir_changed(struct inode *dir, int subdirs)
 {
 	/* A host filesystem that does not count subdirectories says 1, and that stays. */
-	if (subdirs && dir->attr.nlink > 1)
+	if (subdirs && tmpfs_links(dir) > 1)
 		(void)tmpfs_add_links(dir, subdirs);
 	tmpfs_touch(dir, true);
 	overlay_pin(dir);
@@ -128,7 +128,7 @@ overlay_create(struct task *t, struct inode *dir, const char *name, uint32_t mod
 	struct tmpfs_node *n;
 	int err;
 
-	if (dir->attr.nlink == 0)
+	if (tmpfs_links(dir) == 0)
 		return -ENOENT;
 	if (e != NULL && e->inode != NULL)
 		return -EEXIST;
@@ -154,22 +154,24 @@ int
 overlay_link(struct task *t, struct inode *dir, const char *name, struct inode *node)
 {
 	struct tmpfs_entry *e = tmpfs_find(tmpfs_of(dir), name);
-	struct tmpfs_node *n = tmpfs_of(node);
 	int err;
 
 	(void)t;
 	if (S_ISDIR(node->type))
 		return -EPERM;
-	if (dir->attr.nlink == 0 || (node->attr.nlink == 0 && !n->linkable))
+	if (tmpfs_links(dir) == 0)
 		return -ENOENT;
 	if (e != NULL && e->inode != NULL)
 		return -EEXIST;
-	err = name_set(dir, name, node, false);
+	err = tmpfs_link_more(node);
 	if (err)
 		return err;
-	tmpfs_add_links(node, 1);
-	tmpfs_touch(node, false);
-	n->linkable = false;
+	err = name_set(dir, name, node, false);
+	if (err) {
+		tmpfs_add_links(node, -1);
+		return err;
+	}
+	tmpfs_link_done(node);
 	overlay_pin(node);
 	dir_changed(dir, 0);
 	return 0;
@@ -327,7 +329,7 @@ overlay_rename(struct task *t, struct inode *olddir, const char *oldname, struct
 
 	if (flags & ~(uint32_t)(RENAME_NOREPLACE | RENAME_EXCHANGE))
 		return -EINVAL;
-	if (newdir->attr.nlink == 0)
+	if (tmpfs_links(newdir) == 0)
 		return -ENOENT;
 	if (flags & RENAME_EXCHANGE)
 		return target ? rename_exchange(olddir, oldname, node, newdir, newname, target) : -ENOENT;

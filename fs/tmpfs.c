@@ -271,6 +271,39 @@ tmpfs_add_links(struct inode *i, int delta)
 	return now;
 }
 
+uint32_t
+tmpfs_links(struct inode *i)
+{
+	return tmpfs_add_links(i, 0);
+}
+
+int
+tmpfs_link_more(struct inode *i)
+{
+	struct tmpfs_node *n = tmpfs_of(i);
+	int err = 0;
+
+	/* Names of one file may come and go in several directories at once: no directory's mu is enough. */
+	mutex_lock(&n->amu);
+	if (i->attr.nlink == 0 && !n->linkable)
+		err = -ENOENT;
+	else
+		i->attr.nlink++;
+	mutex_unlock(&n->amu);
+	return err;
+}
+
+void
+tmpfs_link_done(struct inode *i)
+{
+	struct tmpfs_node *n = tmpfs_of(i);
+
+	mutex_lock(&n->amu);
+	n->linkable = false;
+	i->attr.ctime = inode_now();
+	mutex_unlock(&n->amu);
+}
+
 int
 tmpfs_getattr(struct task *t, struct inode *i, struct iattr *out)
 {

@@ -110,6 +110,10 @@ void tmpfs_node_fini(struct tmpfs_node *n);
 void tmpfs_free(struct inode *i);
 void tmpfs_touch(struct inode *i, bool modified);	/* ctime, and mtime when modified, are now */
 uint32_t tmpfs_add_links(struct inode *i, int n);	/* how many there are now */
+uint32_t tmpfs_links(struct inode *i);
+/* One link more for a name that is to come: -ENOENT when the last has gone, unless it is an O_TMPFILE. */
+int tmpfs_link_more(struct inode *i) MUST_CHECK;
+void tmpfs_link_done(struct inode *i);	/* the name is there */
 int tmpfs_statfs(struct super *s, struct fs_statfs *out);
 void tmpfs_show(struct super *s, struct strbuf *sb);
 int tmpfs_readlink(struct task *t, struct inode *i, char *buf, size_t size);

@@ -196,9 +196,9 @@ dir_changed(struct inode *dir, int names, int subdirs)
 }
 
 static bool
-is_removed(const struct inode *dir)
+is_removed(struct inode *dir)
 {
-	return dir->attr.nlink == 0;
+	return tmpfs_links(dir) == 0;
 }
 
 int
@@ -276,20 +276,22 @@ tmpfs_tmpfile(struct task *t, struct inode *dir, uint32_t mode, struct inode **o
 static int
 tmpfs_link(struct task *t, struct inode *dir, const char *name, struct inode *node)
 {
-	struct tmpfs_node *n = tmpfs_of(node);
 	int err;
 
 	(void)t;
 	if (S_ISDIR(node->type))
 		return -EPERM;
-	if (is_removed(dir) || (node->attr.nlink == 0 && !n->linkable))
+	if (is_removed(dir))
 		return -ENOENT;
-	err = tmpfs_enter(tmpfs_of(dir), name, node);
+	err = tmpfs_link_more(node);
 	if (err)
 		return err;
-	tmpfs_add_links(node, 1);
-	tmpfs_touch(node, false);
-	n->linkable = false;
+	err = tmpfs_enter(tmpfs_of(dir), name, node);
+	if (err) {
+		tmpfs_add_links(node, -1);
+		return err;
+	}
+	tmpfs_link_done(node);
 	dir_changed(dir, 1, 0);
 	return 0;
 }

@@ -183,9 +183,9 @@ size_limit(struct task *t, struct inode *i, uint64_t size)
 
 	if (size <= task_rlimit(t, RLIMIT_FSIZE))
 		return 0;
-	mutex_lock(&i->mu);
+	mutex_lock(i->attr_mu);
 	now = i->attr.size;
-	mutex_unlock(&i->mu);
+	mutex_unlock(i->attr_mu);
 	if (size <= now)
 		return 0;
 	siginfo_user(&info, t, SIGXFSZ, 0);

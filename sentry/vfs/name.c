@@ -167,9 +167,9 @@ notify_removed(struct inode *dir, struct inode *node, const char *name)
 {
 	uint32_t nlink;
 
-	mutex_lock(&node->mu);
+	mutex_lock(node->attr_mu);
 	nlink = node->attr.nlink;
-	mutex_unlock(&node->mu);
+	mutex_unlock(node->attr_mu);
 	if (!is_dir(node))
 		fsnotify(node, IN_ATTRIB, NULL, 0);
 	if (nlink == 0 || is_dir(node))
