@@ -4,7 +4,9 @@
 
 export VILLAGE_SLOW_ZYGOTE=1
 for platform in systrap ptrace; do
+	start=$(date +%s%N)
 	inside --platform $platform -- /bin/echo here
 	is_status 0 "$platform: a zygote that is late"
 	is_out here "$platform: a zygote that is late"
+	ok "$platform: it was late" test $((($(date +%s%N) - start) / 1000000)) -ge 1000
 done
