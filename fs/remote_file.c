@@ -364,6 +364,7 @@ remote_pread(struct file *f, struct task *t, struct iobuf *dst, int64_t off)
 {
 	struct remote_file *rf = container_of(f, struct remote_file, file);
 	bool end;
+	uint64_t size;
 	int64_t done = read_mapped(f, dst, (uint64_t)off, &end);
 
 	(void)t;
@@ -379,7 +380,10 @@ remote_pread(struct file *f, struct task *t, struct iobuf *dst, int64_t off)
 		done += n;
 		reached(rf->hf, off + done);
 		/* Likely the end; a file that grows meanwhile is read on the next call. */
-		if ((uint64_t)(off + done) >= f->inode->attr.size)
+		mutex_lock(f->inode->attr_mu);
+		size = f->inode->attr.size;
+		mutex_unlock(f->inode->attr_mu);
+		if ((uint64_t)(off + done) >= size)
 			break;
 	}
 	return done;
