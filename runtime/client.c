@@ -13,6 +13,7 @@
 #include "base/wire.h"
 
 #define INLINE_MAX	32000	/* a longer process description travels in a memfd */
+#define PATIENCE_S	5	/* for a place in the sandbox's queue */
 
 static int
 open_pair(int pair[2], struct err *err)
@@ -22,12 +23,16 @@ open_pair(int pair[2], struct err *err)
 	return 0;
 }
 
-/* to: the datagram socket's address, or NULL when control is connected. */
+/*
+ * to: the datagram socket's address, or NULL when control is connected.  Only a few may queue (net.unix.
+ * max_dgram_qlen), so many at once wait their turn.
+ */
 static int
 hand_over(int control, const struct sockaddr_un *to, int end)
 {
 	union { struct cmsghdr align; char buf[CMSG_SPACE(sizeof(int))]; } room;
 	struct iovec iov = { (char[]){ 'c' }, 1 };
+	struct timeval limit = { .tv_sec = PATIENCE_S };
 	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
 	struct cmsghdr *c;
 
@@ -41,7 +46,8 @@ hand_over(int control, const struct sockaddr_un *to, int end)
 	c->cmsg_type = SCM_RIGHTS;
 	c->cmsg_len = CMSG_LEN(sizeof end);
 	memcpy(CMSG_DATA(c), &end, sizeof end);
-	return sendmsg(control, &m, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
+	(void)setsockopt(control, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+	return sendmsg(control, &m, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
 static int
@@ -54,13 +60,14 @@ connect_by(int control, const struct sockaddr_un *to, struct err *err)
 		return e;
 	e = hand_over(control, to, pair[1]);
 	(void)close(pair[1]);
-	if (e) {
-		(void)close(pair[0]);
-		return err_set(err, e == -ECONNREFUSED || e == -ENOENT || e == -ENOTCONN ? 0 : -e,
-		    e == -ECONNREFUSED || e == -ENOENT || e == -ENOTCONN ? "container not running" :
-		    "cannot reach the sandbox");
-	}
-	return pair[0];
+	if (e == 0)
+		return pair[0];
+	(void)close(pair[0]);
+	if (e == -ECONNREFUSED || e == -ENOENT || e == -ENOTCONN)
+		return err_set(err, 0, "container not running");
+	if (e == -EAGAIN)
+		return err_set(err, ETIMEDOUT, "the sandbox does not answer");
+	return err_set(err, -e, "cannot reach the sandbox");
 }
 
 int
