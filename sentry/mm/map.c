@@ -124,15 +124,10 @@ map_host(struct mm *mm, const struct region *r, bool replaces, uint64_t *reached
 {
 	struct batch b;
 	struct mapcmd *c;
-	int err = 0;
+	int err;
 
 	batch_init(&b);
-	if (r->mobj == NULL) {
-		*reached = r->end;
-		err = batch_map_anon(&b, r) == NULL ? -ENOMEM : 0;
-	} else {
-		err = region_gather(&b, r, POPULATE_AT_MAP, reached);
-	}
+	err = region_gather(&b, r, POPULATE_AT_MAP, reached);
 	if (!err && replaces && *reached < r->end) {
 		c = batch_add(&b, MAPOP_MUNMAP, *reached, r->end - *reached);
 		err = c == NULL ? -ENOMEM : 0;

@@ -221,7 +221,6 @@ static int
 brk_grow(struct mm *mm, uint64_t from, uint64_t to)
 {
 	struct region *r;
-	struct batch b;
 	struct list dead;
 	int err;
 
@@ -239,9 +238,7 @@ brk_grow(struct mm *mm, uint64_t from, uint64_t to)
 	r->maxprot = PROT_READ | PROT_WRITE | PROT_EXEC;
 	r->flags = REGION_HEAP | (mm->lock_future ? REGION_LOCKED : 0);
 	r->off = from;
-	batch_init(&b);
-	err = batch_map_anon(&b, r) == NULL ? -ENOMEM : batch_run(&b, mm);
-	batch_fini(&b);
+	err = host_map_anon(mm, r);
 	if (err) {
 		list_init(&dead);
 		region_drop(r, &dead);

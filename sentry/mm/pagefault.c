@@ -18,15 +18,19 @@ host_prot(uint32_t prot)
 	return (int)(prot & (PROT_READ | PROT_WRITE | PROT_EXEC));
 }
 
-struct mapcmd *
-batch_map_anon(struct batch *b, const struct region *r)
+/* Adds a command that maps [va, va+len) of r; its file is filled in by the caller. */
+static struct mapcmd *
+add_mmap(struct batch *b, const struct region *r, uint64_t va, uint64_t len)
 {
-	struct mapcmd *c = batch_add(b, MAPOP_MMAP, r->start, r->end - r->start);
+	struct mapcmd *c = batch_add(b, MAPOP_MMAP, va, len);
 
 	if (c == NULL)
 		return NULL;
 	c->prot = host_prot(r->prot);
-	c->flags = MAP_PRIVATE | MAP_ANONYMOUS | (r->flags & REGION_NORESERVE ? MAP_NORESERVE : 0);
+	c->flags = r->flags & REGION_SHARED ? MAP_SHARED :
+	    MAP_PRIVATE | (r->flags & REGION_NORESERVE ? MAP_NORESERVE : 0);
+	if (r->mobj == NULL)
+		c->flags |= MAP_ANONYMOUS;
 	return c;
 }
 
@@ -46,8 +50,9 @@ ask_backing(struct mobj *o, uint64_t off, uint64_t len, bool write, struct backi
 	return 0;
 }
 
-int
-region_gather(struct batch *b, const struct region *r, uint64_t limit, uint64_t *reached)
+/* The pieces of r's object, up to *reached. */
+static int
+gather_pieces(struct batch *b, const struct region *r, uint64_t limit, uint64_t *reached)
 {
 	uint64_t va = r->start, used = 0;
 	bool write = (r->flags & REGION_SHARED) && (r->maxprot & PROT_WRITE);
@@ -67,12 +72,9 @@ region_gather(struct batch *b, const struct region *r, uint64_t limit, uint64_t 
 		}
 		if (at.len == 0)
 			break;
-		c = batch_add(b, MAPOP_MMAP, va, at.len);
+		c = add_mmap(b, r, va, at.len);
 		if (c == NULL)
 			return -ENOMEM;
-		c->prot = host_prot(r->prot);
-		c->flags = r->flags & REGION_SHARED ? MAP_SHARED :
-		    MAP_PRIVATE | (r->flags & REGION_NORESERVE ? MAP_NORESERVE : 0);
 		c->fd = at.fd;
 		c->off = at.off;
 		if (at.fd == MAPFD_MEMFILE)
@@ -81,6 +83,40 @@ region_gather(struct batch *b, const struct region *r, uint64_t limit, uint64_t 
 	}
 	*reached = va;
 	return 0;
+}
+
+/* What the host's fork is to make of [r->start, end): madvise may have come before the mapping. */
+static int
+gather_advice(struct batch *b, const struct region *r, uint64_t end)
+{
+	static const struct { uint32_t flag; int advice; } told[] = {
+		{ REGION_DONTFORK, MADV_DONTFORK }, { REGION_WIPEONFORK, MADV_WIPEONFORK },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(told); i++) {
+		struct mapcmd *c;
+
+		if (!(r->flags & told[i].flag) || end == r->start)
+			continue;
+		c = batch_add(b, MAPOP_MADVISE, r->start, end - r->start);
+		if (c == NULL)
+			return -ENOMEM;
+		c->advice = told[i].advice;
+	}
+	return 0;
+}
+
+int
+region_gather(struct batch *b, const struct region *r, uint64_t limit, uint64_t *reached)
+{
+	int err;
+
+	*reached = r->end;
+	if (r->mobj == NULL)
+		err = add_mmap(b, r, r->start, r->end - r->start) == NULL ? -ENOMEM : 0;
+	else
+		err = gather_pieces(b, r, limit, reached);
+	return err ? err : gather_advice(b, r, *reached);
 }
 
 /* Populates r, which is absent and keeps its boundaries up to *reached. */
@@ -154,7 +190,6 @@ grow_down(struct mm *mm, struct region *r, uint64_t addr)
 	struct region *prev = region_prev(r), *n;
 	uint64_t start = page_down(addr), top = r->end, floor = GUEST_BOTTOM;
 	struct list dead;
-	struct batch b;
 	int err;
 
 	/* Another stack below, or memory nobody can touch, needs no gap. */
@@ -180,9 +215,7 @@ grow_down(struct mm *mm, struct region *r, uint64_t addr)
 	n->start = start;
 	n->end = r->start;
 	n->off = r->off - (r->start - start);
-	batch_init(&b);
-	err = batch_map_anon(&b, n) == NULL ? -ENOMEM : batch_run(&b, mm);
-	batch_fini(&b);
+	err = host_map_anon(mm, n);
 	if (err) {
 		list_init(&dead);
 		region_drop(n, &dead);

@@ -124,7 +124,6 @@ area_make(struct mm *mm, const struct patch *p)
 	int64_t at = area_place(mm, p, low, page_down(p->start));
 	struct list dead;
 	struct region *r;
-	struct batch b;
 	int err;
 
 	if (at < 0)
@@ -137,9 +136,7 @@ area_make(struct mm *mm, const struct patch *p)
 	r->prot = r->maxprot = PROT_READ | PROT_EXEC;
 	r->flags = REGION_PATCHES | REGION_DONTDUMP;
 	r->off = r->start;
-	batch_init(&b);
-	err = batch_map_anon(&b, r) == NULL ? -ENOMEM : batch_run(&b, mm);
-	batch_fini(&b);
+	err = host_map_anon(mm, r);
 	list_init(&dead);
 	if (err) {
 		region_drop(r, &dead);

@@ -120,6 +120,21 @@ host_unmap(struct mm *mm, uint64_t start, uint64_t end)
 	return err;
 }
 
+int
+host_map_anon(struct mm *mm, const struct region *r)
+{
+	struct batch b;
+	uint64_t reached;
+	int err;
+
+	batch_init(&b);
+	err = region_gather(&b, r, UINT64_MAX, &reached);
+	if (!err)
+		err = batch_run(&b, mm);
+	batch_fini(&b);
+	return err;
+}
+
 /* ---- look-up --------------------------------------------------------------- */
 
 /* Orders an address against a region: below, inside, above. */

@@ -19,8 +19,9 @@ void batch_init(struct batch *b);
 void batch_fini(struct batch *b);
 struct mapcmd *batch_add(struct batch *b, enum mapop op, uint64_t va, uint64_t len);	/* NULL: out of memory */
 int batch_run(struct batch *b, struct mm *mm) MUST_CHECK;
-/* One command, at once. */
+/* At once: what unmaps a range, or maps a private anonymous region. */
 int host_unmap(struct mm *mm, uint64_t start, uint64_t end) MUST_CHECK;
+int host_map_anon(struct mm *mm, const struct region *r) MUST_CHECK;
 
 /* Regions that left the tree, to be let go once mm->mu is not held. */
 void regions_free(struct list *dead);
@@ -53,11 +54,10 @@ void regions_cut(struct mm *mm, uint64_t start, uint64_t end, struct list *dead)
 /* Unmaps [start, end) from host and tree. */
 int unmap_locked(struct mm *mm, uint64_t start, uint64_t end, struct list *dead) MUST_CHECK;
 /*
- * Adds commands that map [r->start, ...) of r's object at va, as far as there is something: *reached is where it ended.
- * At most limit bytes of the memory file are taken.  An error only when nothing was.
+ * Adds commands that map [r->start, *reached), as far as r's object has something, and tell the host what fork is to
+ * make of it.  At most limit bytes of the memory file are taken.  An error only when nothing was.
  */
 int region_gather(struct batch *b, const struct region *r, uint64_t limit, uint64_t *reached) MUST_CHECK;
-struct mapcmd *batch_map_anon(struct batch *b, const struct region *r);
 /*
  * Maps what can be mapped of absent regions in [start, end), at most limit bytes of the memory file; *done is where it
  * stopped for good (end of the object) or for now.

@@ -53,9 +53,8 @@ static int
 map_more(struct mm *mm, const struct region *src, uint64_t from, uint64_t va, uint64_t len, struct list *dead)
 {
 	struct region *n = piece_at(mm, src, from, va, len);
-	struct batch b;
 	uint64_t done;
-	int err = 0;
+	int err;
 
 	if (n == NULL)
 		return -ENOMEM;
@@ -68,9 +67,7 @@ map_more(struct mm *mm, const struct region *src, uint64_t from, uint64_t va, ui
 			regions_cut(mm, va, va + len, dead);
 		return err;
 	}
-	batch_init(&b);
-	err = batch_map_anon(&b, n) == NULL ? -ENOMEM : batch_run(&b, mm);
-	batch_fini(&b);
+	err = host_map_anon(mm, n);
 	if (err)
 		region_drop(n, dead);
 	else
