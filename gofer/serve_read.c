@@ -314,6 +314,18 @@ serve_statfs(struct call *c)
 	return err ? err : hostfs_statfs(g->fd, c->rep);
 }
 
+/* n bytes lie behind the answer, or only their number was asked for; or -errno. */
+static int
+answer_bytes(struct call *c, int64_t n, uint32_t asked, uint32_t *size)
+{
+	if (n < 0)
+		return (int)n;
+	*size = (uint32_t)n;
+	if (asked != 0)
+		c->rep_len += (size_t)n;
+	return 0;
+}
+
 int
 serve_getxattr(struct call *c)
 {
@@ -337,12 +349,7 @@ serve_getxattr(struct call *c)
 	n = hostfs_getxattr(fd, name, (char *)c->rep + c->rep_len,
 	    min(q->size, (uint32_t)GOFER_XATTR_MAX));
 	(void)host_close(fd);
-	if (n < 0)
-		return (int)n;
-	r->size = (uint32_t)n;
-	if (q->size != 0)
-		c->rep_len += (size_t)n;
-	return 0;
+	return answer_bytes(c, n, q->size, &r->size);
 }
 
 int
@@ -361,12 +368,7 @@ serve_listxattr(struct call *c)
 		return fd;
 	n = hostfs_listxattr(fd, (char *)c->rep + c->rep_len, min(q->size, (uint32_t)GOFER_XATTR_MAX));
 	(void)host_close(fd);
-	if (n < 0)
-		return (int)n;
-	r->size = (uint32_t)n;
-	if (q->size != 0)
-		c->rep_len += (size_t)n;
-	return 0;
+	return answer_bytes(c, n, q->size, &r->size);
 }
 
 int

@@ -6,10 +6,21 @@
 
 struct task;
 
+/* Of the user, or of the group. */
+struct cred_ids {
+	uint32_t	 real, eff, saved, fs;
+};
+
 struct cred {
 	struct ref	 ref;
-	uint32_t	 uid, euid, suid, fsuid;
-	uint32_t	 gid, egid, sgid, fsgid;
+	union {
+		struct { uint32_t uid, euid, suid, fsuid; };
+		struct cred_ids user;
+	};
+	union {
+		struct { uint32_t gid, egid, sgid, fsgid; };
+		struct cred_ids group;
+	};
 	uint32_t	 ngroups;
 	uint32_t	*groups;	/* sorted; owned */
 	uint64_t	 permitted, effective, inheritable, ambient, bounding;

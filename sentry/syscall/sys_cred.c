@@ -3,6 +3,7 @@
  * capabilities(7).  Each changes a copy and publishes it; the rules of what ids do to capabilities are cred.c's.
  */
 #include <linux/capability.h>
+#include <string.h>
 
 #include "base/kmem.h"
 #include "sentry/kernel/tasktree.h"
@@ -53,99 +54,37 @@ sys_getegid(struct task *t)
 	return task_cred(t)->egid;
 }
 
-int64_t
-sys_setuid(struct task *t, uint32_t uid)
+/*
+ * The ids of the user and of the group follow the same rules: where they are, and the capability to choose them freely.
+ * That cred_fix_uids sees a change of group ids as well does no harm: user ids that stay change no capability.
+ */
+struct id_kind {
+	size_t	at;
+	int	cap;
+};
+static const struct id_kind user_ids = { offsetof(struct cred, user), CAP_SETUID };
+static const struct id_kind group_ids = { offsetof(struct cred, group), CAP_SETGID };
+
+static struct cred_ids
+ids_of(const struct cred *c, const struct id_kind *k)
+{
+	struct cred_ids ids;
+
+	memcpy(&ids, (const char *)c + k->at, sizeof ids);
+	return ids;
+}
+
+static int64_t
+publish_ids(struct task *t, const struct id_kind *k, const struct cred_ids *ids)
 {
 	const struct cred *old = task_cred(t);
 	struct cred *c;
-	int err;
+	int err = cred_copy(old, &c);
 
-	if (uid == KEEP)
-		return -EINVAL;
-	err = cred_copy(old, &c);
 	if (err)
 		return err;
-	if (cred_has_cap(old, CAP_SETUID)) {
-		c->uid = c->suid = uid;
-	} else if (uid != old->uid && uid != old->suid) {
-		cred_put(c);
-		return -EPERM;
-	}
-	c->euid = c->fsuid = uid;
+	memcpy((char *)c + k->at, ids, sizeof *ids);
 	cred_fix_uids(c, old);
-	return publish(t, c);
-}
-
-int64_t
-sys_setgid(struct task *t, uint32_t gid)
-{
-	const struct cred *old = task_cred(t);
-	struct cred *c;
-	int err;
-
-	if (gid == KEEP)
-		return -EINVAL;
-	err = cred_copy(old, &c);
-	if (err)
-		return err;
-	if (cred_has_cap(old, CAP_SETGID)) {
-		c->gid = c->sgid = gid;
-	} else if (gid != old->gid && gid != old->sgid) {
-		cred_put(c);
-		return -EPERM;
-	}
-	c->egid = c->fsgid = gid;
-	return publish(t, c);
-}
-
-int64_t
-sys_setreuid(struct task *t, uint32_t ruid, uint32_t euid)
-{
-	const struct cred *old = task_cred(t);
-	bool cap = cred_has_cap(old, CAP_SETUID);
-	struct cred *c;
-	int err;
-
-	if (ruid != KEEP && ruid != old->uid && ruid != old->euid && !cap)
-		return -EPERM;
-	if (euid != KEEP && euid != old->uid && euid != old->euid && euid != old->suid && !cap)
-		return -EPERM;
-	err = cred_copy(old, &c);
-	if (err)
-		return err;
-	if (ruid != KEEP)
-		c->uid = ruid;
-	if (euid != KEEP)
-		c->euid = euid;
-	if (ruid != KEEP || (euid != KEEP && euid != old->uid))
-		c->suid = c->euid;
-	c->fsuid = c->euid;
-	cred_fix_uids(c, old);
-	return publish(t, c);
-}
-
-int64_t
-sys_setregid(struct task *t, uint32_t rgid, uint32_t egid)
-{
-	const struct cred *old = task_cred(t);
-	bool cap = cred_has_cap(old, CAP_SETGID);
-	struct cred *c;
-	int err;
-
-	if (rgid != KEEP && rgid != old->gid && rgid != old->egid && !cap)
-		return -EPERM;
-	if (egid != KEEP && egid != old->gid && egid != old->egid && egid != old->sgid && !cap)
-		return -EPERM;
-	err = cred_copy(old, &c);
-	if (err)
-		return err;
-	if (rgid != KEEP)
-		c->gid = rgid;
-	if (egid != KEEP)
-		c->egid = egid;
-	if (rgid != KEEP || (egid != KEEP && egid != old->gid))
-		c->sgid = c->egid;
-	c->fsgid = c->egid;
 	return publish(t, c);
 }
 
@@ -155,84 +94,104 @@ is_one_of(uint32_t id, uint32_t a, uint32_t b, uint32_t c)
 	return id == KEEP || id == a || id == b || id == c;
 }
 
+static int64_t
+set_id(struct task *t, const struct id_kind *k, uint32_t id)
+{
+	struct cred_ids ids = ids_of(task_cred(t), k);
+
+	if (id == KEEP)
+		return -EINVAL;
+	if (task_capable(t, k->cap))
+		ids.real = ids.saved = id;
+	else if (id != ids.real && id != ids.saved)
+		return -EPERM;
+	ids.eff = ids.fs = id;
+	return publish_ids(t, k, &ids);
+}
+
+static int64_t
+set_re_ids(struct task *t, const struct id_kind *k, uint32_t real, uint32_t eff)
+{
+	const struct cred_ids old = ids_of(task_cred(t), k);
+	struct cred_ids ids = old;
+
+	if (!task_capable(t, k->cap) && !(is_one_of(real, old.real, old.eff, old.eff) &&
+	    is_one_of(eff, old.real, old.eff, old.saved)))
+		return -EPERM;
+	if (real != KEEP)
+		ids.real = real;
+	if (eff != KEEP)
+		ids.eff = eff;
+	if (real != KEEP || (eff != KEEP && eff != old.real))
+		ids.saved = ids.eff;
+	ids.fs = ids.eff;
+	return publish_ids(t, k, &ids);
+}
+
+static int64_t
+set_res_ids(struct task *t, const struct id_kind *k, uint32_t real, uint32_t eff, uint32_t saved)
+{
+	struct cred_ids ids = ids_of(task_cred(t), k);
+
+	if (!task_capable(t, k->cap) && !(is_one_of(real, ids.real, ids.eff, ids.saved) &&
+	    is_one_of(eff, ids.real, ids.eff, ids.saved) && is_one_of(saved, ids.real, ids.eff, ids.saved)))
+		return -EPERM;
+	if (real != KEEP)
+		ids.real = real;
+	if (eff != KEEP)
+		ids.eff = eff;
+	if (saved != KEEP)
+		ids.saved = saved;
+	ids.fs = ids.eff;
+	return publish_ids(t, k, &ids);
+}
+
+/* Whether the calls that set the id of the filesystem, and return the former one, may set it to id. */
+static bool
+may_set_fs_id(struct task *t, const struct id_kind *k, uint32_t id)
+{
+	const struct cred_ids ids = ids_of(task_cred(t), k);
+
+	return id != KEEP && id != ids.fs &&
+	    (id == ids.real || id == ids.eff || id == ids.saved || task_capable(t, k->cap));
+}
+
+int64_t
+sys_setuid(struct task *t, uint32_t uid)
+{
+	return set_id(t, &user_ids, uid);
+}
+
+int64_t
+sys_setgid(struct task *t, uint32_t gid)
+{
+	return set_id(t, &group_ids, gid);
+}
+
+int64_t
+sys_setreuid(struct task *t, uint32_t ruid, uint32_t euid)
+{
+	return set_re_ids(t, &user_ids, ruid, euid);
+}
+
+int64_t
+sys_setregid(struct task *t, uint32_t rgid, uint32_t egid)
+{
+	return set_re_ids(t, &group_ids, rgid, egid);
+}
+
 int64_t
 sys_setresuid(struct task *t, uint32_t ruid, uint32_t euid, uint32_t suid)
 {
-	const struct cred *old = task_cred(t);
-	struct cred *c;
-	int err;
-
-	if (!cred_has_cap(old, CAP_SETUID) && !(is_one_of(ruid, old->uid, old->euid, old->suid) &&
-	    is_one_of(euid, old->uid, old->euid, old->suid) &&
-	    is_one_of(suid, old->uid, old->euid, old->suid)))
-		return -EPERM;
-	err = cred_copy(old, &c);
-	if (err)
-		return err;
-	if (ruid != KEEP)
-		c->uid = ruid;
-	if (euid != KEEP)
-		c->euid = euid;
-	if (suid != KEEP)
-		c->suid = suid;
-	c->fsuid = c->euid;
-	cred_fix_uids(c, old);
-	return publish(t, c);
+	return set_res_ids(t, &user_ids, ruid, euid, suid);
 }
 
 int64_t
 sys_setresgid(struct task *t, uint32_t rgid, uint32_t egid, uint32_t sgid)
 {
-	const struct cred *old = task_cred(t);
-	struct cred *c;
-	int err;
-
-	if (!cred_has_cap(old, CAP_SETGID) && !(is_one_of(rgid, old->gid, old->egid, old->sgid) &&
-	    is_one_of(egid, old->gid, old->egid, old->sgid) &&
-	    is_one_of(sgid, old->gid, old->egid, old->sgid)))
-		return -EPERM;
-	err = cred_copy(old, &c);
-	if (err)
-		return err;
-	if (rgid != KEEP)
-		c->gid = rgid;
-	if (egid != KEEP)
-		c->egid = egid;
-	if (sgid != KEEP)
-		c->sgid = sgid;
-	c->fsgid = c->egid;
-	return publish(t, c);
+	return set_res_ids(t, &group_ids, rgid, egid, sgid);
 }
 
-static int64_t
-put_three(struct task *t, gaddr_t a, gaddr_t b, gaddr_t c, const uint32_t v[3])
-{
-	int err = put_u32(t, a, v[0]);
-
-	if (!err)
-		err = put_u32(t, b, v[1]);
-	if (!err)
-		err = put_u32(t, c, v[2]);
-	return err;
-}
-
-int64_t
-sys_getresuid(struct task *t, gaddr_t ruid, gaddr_t euid, gaddr_t suid)
-{
-	const struct cred *c = task_cred(t);
-
-	return put_three(t, ruid, euid, suid, (uint32_t[]){ c->uid, c->euid, c->suid });
-}
-
-int64_t
-sys_getresgid(struct task *t, gaddr_t rgid, gaddr_t egid, gaddr_t sgid)
-{
-	const struct cred *c = task_cred(t);
-
-	return put_three(t, rgid, egid, sgid, (uint32_t[]){ c->gid, c->egid, c->sgid });
-}
-
-/* These two return the former id, whether or not it changed. */
 int64_t
 sys_setfsuid(struct task *t, uint32_t uid)
 {
@@ -240,11 +199,7 @@ sys_setfsuid(struct task *t, uint32_t uid)
 	uint32_t was = old->fsuid;
 	struct cred *c;
 
-	if (uid == KEEP || uid == was)
-		return was;
-	if (uid != old->uid && uid != old->euid && uid != old->suid && !cred_has_cap(old, CAP_SETUID))
-		return was;
-	if (cred_copy(old, &c) != 0)
+	if (!may_set_fs_id(t, &user_ids, uid) || cred_copy(old, &c) != 0)
 		return was;
 	c->fsuid = uid;
 	cred_fix_fsuid(c, old);
@@ -255,19 +210,38 @@ sys_setfsuid(struct task *t, uint32_t uid)
 int64_t
 sys_setfsgid(struct task *t, uint32_t gid)
 {
-	const struct cred *old = task_cred(t);
-	uint32_t was = old->fsgid;
+	uint32_t was = task_cred(t)->fsgid;
 	struct cred *c;
 
-	if (gid == KEEP || gid == was)
-		return was;
-	if (gid != old->gid && gid != old->egid && gid != old->sgid && !cred_has_cap(old, CAP_SETGID))
-		return was;
-	if (cred_copy(old, &c) != 0)
+	if (!may_set_fs_id(t, &group_ids, gid) || cred_copy(task_cred(t), &c) != 0)
 		return was;
 	c->fsgid = gid;
 	(void)publish(t, c);
 	return was;
+}
+
+static int64_t
+put_three(struct task *t, gaddr_t a, gaddr_t b, gaddr_t c, const struct cred_ids *ids)
+{
+	int err = put_u32(t, a, ids->real);
+
+	if (!err)
+		err = put_u32(t, b, ids->eff);
+	if (!err)
+		err = put_u32(t, c, ids->saved);
+	return err;
+}
+
+int64_t
+sys_getresuid(struct task *t, gaddr_t ruid, gaddr_t euid, gaddr_t suid)
+{
+	return put_three(t, ruid, euid, suid, &task_cred(t)->user);
+}
+
+int64_t
+sys_getresgid(struct task *t, gaddr_t rgid, gaddr_t egid, gaddr_t sgid)
+{
+	return put_three(t, rgid, egid, sgid, &task_cred(t)->group);
 }
 
 int64_t
