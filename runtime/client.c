@@ -157,11 +157,14 @@ client_call(int conn, json_t *req, const int *fds, unsigned nfds, int seconds, j
 	(void)setsockopt(conn, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
 	e = send_request(conn, req, fds, nfds);
 	json_decref(req);
-	if (e)
-		return err_set(err, e == -EPIPE ? 0 : -e, e == -EPIPE ? "container not running" :
-		    "cannot send to the sandbox");
+	/* The other end may have closed, and said why before. */
+	if (e && e != -EPIPE)
+		return err_set(err, -e, "cannot send to the sandbox");
 	buf = xcalloc(WIRE_MAX, 1);
 	n = wire_recv(conn, buf, WIRE_MAX, NULL, NULL);
+	/* Closed with our request unread: that comes first, what was said behind it. */
+	if (n == -ECONNRESET)
+		n = wire_recv(conn, buf, WIRE_MAX, NULL, NULL);
 	if (n > 0) {
 		e = read_reply(buf, (size_t)n, reply, err);
 	} else if (n == 0 || n == -ECONNRESET) {

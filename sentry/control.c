@@ -4,7 +4,7 @@
  * One thread takes connections from the control socket, each connection has a thread of its own,
  * and every request is answered before the next is read.  The runtime is trusted more than the
  * sentry is, so what is checked here keeps mistakes from becoming crashes: sizes, types, signal
- * numbers.  Connections are few; beyond CONN_MAX new ones are closed at once.
+ * numbers.  Connections are few; beyond CONN_MAX new ones get an error.
  *
  * A process description larger than a message comes in a memfd, as descriptor 3 of "exec" with its
  * length in "size".
@@ -23,7 +23,7 @@
 #include "base/wire.h"
 #include "sentry/kernel/wait.h"
 
-#define CONN_MAX	64
+#define CONN_MAX	512		/* an exec keeps its own */
 #define TEXT_MAX	(48 * 1024)	/* of a report; quoted it must fit a message */
 #define PROCESS_MAX	(8u << 20)
 #define EXEC_FDS	4		/* three streams, and perhaps the description */
@@ -330,6 +330,7 @@ conn_main(void *arg)
 static void
 conn_start(int sock)
 {
+	static const char busy[] = "{\"error\":\"the sandbox has too much to do for another request\",\"exit\":1}";
 	struct conn *c = NULL;
 
 	if (atomic_fetch_add(&connections, 1) < CONN_MAX)
@@ -341,6 +342,7 @@ conn_start(int sock)
 		mem_free(c);
 	}
 	log_warn("control", "cannot serve a connection");
+	(void)!wire_send(sock, busy, sizeof busy - 1, NULL, 0);
 	(void)host_close(sock);
 	atomic_fetch_sub(&connections, 1);
 }

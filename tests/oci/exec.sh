@@ -73,11 +73,11 @@ if command -v script >/dev/null; then
 	out_has '^12 34$' "--tty: its size"
 fi
 
-# twenty at once, more than may queue at a sandbox that is stopped
+# eighty at once, more than may queue at a sandbox that is stopped
 sentry=$(process village-sentry)
 ok "the sandbox is stopped" kill -STOP "$sentry"
 jobs_=
-for i in $(seq 20); do
+for i in $(seq 80); do
 	timeout "${LIMIT:-20}" "$VILLAGE" --root "$WORK/state" exec box echo "number $i" >"$WORK/n$i" 2>&1 &
 	jobs_="$jobs_ $!"
 done
@@ -85,7 +85,7 @@ sleep 0.5
 ok "and goes on" kill -CONT "$sentry"
 # shellcheck disable=SC2086
 wait $jobs_
-equal "$(cat "$WORK"/n* | sort -u | wc -l)" 20 "twenty at once"
+equal "$(cat "$WORK"/n* | sort -u | wc -l)" 80 "eighty at once"
 
 oci kill box KILL
 until_stopped()
