@@ -26,7 +26,7 @@
 /* Starts the control thread on fd. Called by boot after the kernel exists. */
 int control_init(int fd) MUST_CHECK;
 
-/* ---- the kernel's side, written in sentry/kernel/guestinit.c ---- */
+/* ---- the kernel's side: sentry/kernel/guestinit.c and guestreport.c ---- */
 /* Before a start that comes later: would the program be found? As the next one, without effect. */
 int guest_check_init(int *exit_code, char *why, size_t why_size) MUST_CHECK;
 /* Creates and starts the init process as the boot record says. On failure *exit_code is 126/127/1 and why has a sentence. */

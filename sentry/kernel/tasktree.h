@@ -53,6 +53,8 @@ void task_clear_tid(struct task *t);
 void task_vfork_release(struct task *t);		/* the parent of a vfork may go on */
 int task_dup_fs(struct fsinfo *from, struct fsinfo **out) MUST_CHECK;
 int utsns_new(struct utsns *from, struct utsns **out) MUST_CHECK;
-void guest_process_ended(struct process *p, int32_t wstatus);	/* guestinit.c */
+/* guestinit.c: a process that the runtime has started has ended; has a terminal, whose size may change later. */
+void guest_process_ended(struct process *p, int32_t wstatus);
+void guest_process_terminal(struct process *p, struct file *tty);
 
 #endif
