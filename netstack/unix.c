@@ -70,6 +70,8 @@ unix_alloc(struct task *t, int32_t type)
 	list_init(&u->queue);
 	list_init(&u->backlog);
 	list_init(&u->backlog_link);
+	list_init(&u->flight_link);
+	list_init(&u->todo_link);
 	u->backlog_max = 10;		/* datagrams that may wait: net.unix.max_dgram_qlen */
 	u->peer_cred = (struct abi_ucred){ .pid = 0, .uid = UINT32_MAX, .gid = UINT32_MAX };
 	if (t != NULL)
@@ -217,6 +219,7 @@ unix_close(struct sock *sk)
 		list_remove(&m->link);
 		unix_msg_free(m);
 	}
+	flight_step();
 }
 
 /* ---- addresses ------------------------------------------------------------------------ */

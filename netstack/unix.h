@@ -36,6 +36,12 @@ struct unix_sock {
 	struct tree_node name_node;	/* in the table of abstract names */
 	bool		 in_names;
 	struct abi_ucred cred, peer_cred;
+	/* All below: under the lock of flight.c. */
+	uint32_t	 nflights;	/* messages on their way that carry it */
+	struct file	*file;		/* its own; borrowed from these */
+	struct list	 flight_link, todo_link;
+	bool		 suspect;	/* during a look: nobody is known to reach it */
+	uint32_t	 unexplained;	/* during a look: of nflights, those not found with another suspect */
 };
 
 static inline struct unix_sock *
@@ -50,7 +56,12 @@ int64_t unix_send(struct sock *sk, struct task *t, struct sock_send *s);
 int64_t unix_recv(struct sock *sk, struct task *t, struct sock_recv *r);
 /* Who listens at an address, counted. -ECONNREFUSED, -ENOENT, -EACCES, -EPROTOTYPE ... */
 int unix_find(struct task *t, const struct sockaddr_buf *addr, int32_t type, struct unix_sock **out) MUST_CHECK;
-void unix_msg_free(struct unix_msg *m);
+void unix_msg_free(struct unix_msg *m);	/* no lock held */
+/* flight.c: files are about to be queued, or have left the queue and are still held. */
+void flight_enter(const struct scm *s);
+void flight_leave(const struct scm *s);
+/* Sockets have been queued, or one is closed: sockets in flight that nobody can reach any more may go. No lock held. */
+void flight_step(void);
 void unix_ucred_of(struct task *t, struct abi_ucred *out);
 bool unix_writable(struct unix_sock *u);	/* as poll(2) sees it: most of its SO_SNDBUF is free */
 

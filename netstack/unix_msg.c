@@ -38,6 +38,7 @@ unix_msg_free(struct unix_msg *m)
 			waitq_wake(&m->sender->sock.wq, POLLOUT | POLLWRNORM | POLLWRBAND);
 		sock_put(&m->sender->sock);
 	}
+	flight_leave(&m->scm);
 	scm_fini(&m->scm);
 	mem_free(m->data);
 	obj_free(unix_msg, m);
@@ -169,7 +170,7 @@ unix_send(struct sock *sk, struct task *t, struct sock_send *s)
 	struct unix_sock *u = unix_of(sk), *to = NULL;
 	uint64_t total = iob_left(s->data);
 	int64_t done = 0;
-	bool sent = false;
+	bool sent = false, files = false;
 	int err;
 
 	if (s->flags & ABI_MSG_OOB)
@@ -201,12 +202,15 @@ unix_send(struct sock *sk, struct task *t, struct sock_send *s)
 			m->scm.files = steal(&s->scm->files);
 			m->scm.nfiles = s->scm->nfiles;
 			s->scm->nfiles = 0;
+			flight_enter(&m->scm);
+			files |= m->scm.nfiles != 0;
 		}
 		if (sk->type == ABI_SOCK_DGRAM)
 			m->from = u->addr;
 		err = deliver(u, to, m);
 		if (err) {
 			if (s->scm != NULL) {
+				flight_leave(&m->scm);
 				s->scm->files = steal(&m->scm.files);
 				s->scm->nfiles = m->scm.nfiles;
 				m->scm.nfiles = 0;
@@ -222,6 +226,8 @@ unix_send(struct sock *sk, struct task *t, struct sock_send *s)
 	if (sent)
 		waitq_wake(&to->sock.wq, POLLIN | POLLRDNORM);
 	sock_put(&to->sock);
+	if (files)
+		flight_step();
 	return done > 0 || !err ? done : err;
 }
 
@@ -242,7 +248,7 @@ empty_result(struct unix_sock *u)
 	return -EAGAIN;
 }
 
-/* Gives the reader the message's ancillary data: moved, or for a peek counted again. */
+/* Gives the reader the message's ancillary data: moved (it is still in flight), or for a peek counted again. */
 static int
 give_scm(struct unix_msg *m, struct scm *out, bool peek)
 {
@@ -303,8 +309,11 @@ recv_record(struct unix_sock *u, struct sock_recv *r)
 		r->out_flags |= ABI_MSG_TRUNC;
 	n = want ? iob_put(r->data, peek ? copy : m->data, want) : 0;
 	if (!peek) {
-		if (r->scm != NULL && give_scm(m, r->scm, false) != 0)
-			n = -ENOMEM;
+		if (r->scm != NULL) {
+			if (give_scm(m, r->scm, false) != 0)
+				n = -ENOMEM;
+			flight_leave(r->scm);
+		}
 		if (r->from != NULL)
 			*r->from = m->from;
 		unix_msg_free(m);
@@ -396,6 +405,8 @@ recv_stream(struct unix_sock *u, struct sock_recv *r)
 		}
 		n = min(m->len - m->off - at, iob_left(r->data));
 		mutex_unlock(&u->sock.mu);
+		if (!peek)
+			flight_leave(&got);
 		/* Only the reader takes pieces off the queue, so m stays. */
 		moved = iob_put(r->data, m->data + m->off + at, n);
 		if (moved > 0 && !peek) {
