@@ -86,6 +86,11 @@ void space_stock(void);
  * copy-on-write, no ctx.  Guest threads of the parent may be running meanwhile.
  */
 int space_fork(struct space *parent, struct space **out) MUST_CHECK;
+/*
+ * Kills the stub and waits until none of its threads can run: for memory that is about to be somebody else's.  What the
+ * stub says of its threads, that they wait, may be a lie.  Takes as long as the host does.
+ */
+void space_end(struct space *s);
 /* Kills the stub and frees everything; every ctx must be freed before. Never waits for the teardown. */
 void space_free(struct space *s);
 

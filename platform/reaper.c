@@ -32,6 +32,15 @@ space_is_gone(struct space *s)
 }
 
 void
+space_wait_gone(struct space *s)
+{
+	struct pollfd p = { .fd = s->pidfd, .events = POLLIN };
+
+	while (s->pidfd >= 0 && host_ppoll(&p, 1, NULL) != 1)
+		;
+}
+
+void
 space_set_dead_locked(struct space *s)
 {
 	struct ctx *c;

@@ -445,6 +445,16 @@ space_release_locked(struct space *s)
 }
 
 void
+space_end(struct space *s)
+{
+	mutex_lock(&s->mu);
+	space_settle(s);
+	mutex_unlock(&s->mu);
+	space_kill(s);
+	space_wait_gone(s);
+}
+
+void
 space_free(struct space *s)
 {
 	mutex_lock(&s->mu);

@@ -201,6 +201,7 @@ void ctx_release_locked(struct ctx *c);			/* its slot and struct; plat.mu held *
 
 /* reaper.c: learns of the end of stubs. */
 bool space_is_gone(struct space *s);			/* asks the host */
+void space_wait_gone(struct space *s);			/* at once when it never told its pidfd: no guest code ran then */
 void space_watch(struct space *s);			/* from now on its end wakes whoever waits for it */
 void space_set_dead_locked(struct space *s);		/* plat.mu held */
 void reap_dying_locked(void);

@@ -135,9 +135,7 @@ map_host(struct mm *mm, const struct region *r, bool replaces, uint64_t *reached
 	if (!err) {
 		err = batch_run(&b, mm);
 		if (err) {
-			int undo = host_unmap(mm, r->start, r->end);
-
-			WARN_ONCE(undo != 0 && undo != -ESRCH);
+			host_undo(mm, r->start, r->end);
 			/* What was there is gone, as it is on Linux when a mapping fails late. */
 			*reached = 0;
 		}

@@ -101,6 +101,8 @@ mm_release(struct mm *mm)
 		mem_free(mm->held);
 	}
 	/* The host's side first: when an object's pages are free again, nobody may still see them. */
+	if (mm->space != NULL && mm->has_shared)
+		space_end(mm->space);
 	if (mm->space != NULL)
 		space_free(mm->space);
 	list_init(&dead);
@@ -166,6 +168,7 @@ fork_numbers(struct mm *child, const struct mm *parent)
 	child->nauxv = parent->nauxv;
 	child->exe = file_get(parent->exe);
 	child->vdso_base = parent->vdso_base;
+	child->has_shared = parent->has_shared;
 	atomic_store(&child->dumpable, atomic_load(&parent->dumpable));
 	atomic_store(&child->lim_as, atomic_load(&parent->lim_as));
 	atomic_store(&child->lim_data, atomic_load(&parent->lim_data));

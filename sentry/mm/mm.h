@@ -119,6 +119,7 @@ struct mm {
 	struct region	*last;			/* [m] the last one looked up, or NULL */
 	uint64_t	 gap_from, gap_skipped;	/* [m] every hole above gap_from is smaller than or equal to gap_skipped */
 	bool		 lock_future;		/* [m] mlockall(MCL_FUTURE) */
+	bool		 has_shared;		/* [m] pages of the memory file are, or were, mapped */
 	_Atomic uint64_t heat[128];		/* calls that trap, and how often they did lately (patches.c) */
 	_Atomic uint32_t ntraps;		/* of them, until there are enough to patch any */
 	struct mm	*next_dead;		/* mobj_invalidate: waits for a caller who may release it */

@@ -66,8 +66,7 @@ invalidate_mm(struct mm *mm, struct mobj *o, uint64_t off, uint64_t end)
 		/* -ESRCH: the stub is gone, and with it the mapping.  Else the host could not cut its own: all of it. */
 		if (host_unmap(mm, from, to) == -ENOMEM) {
 			r = mm_find_locked(mm, from);
-			if (host_unmap(mm, r->start, r->end) != 0)
-				log_error("mm", "a truncated object stays mapped in a guest");
+			host_undo(mm, r->start, r->end);
 		}
 		mm_changed(mm);
 		n = region_at_or_after(mm, to);

@@ -77,8 +77,10 @@ gather_pieces(struct batch *b, const struct region *r, uint64_t limit, uint64_t 
 			return -ENOMEM;
 		c->fd = at.fd;
 		c->off = at.off;
-		if (at.fd == MAPFD_MEMFILE)
+		if (at.fd == MAPFD_MEMFILE) {
+			r->mm->has_shared = true;
 			used += at.len;
+		}
 		va += at.len;
 	}
 	*reached = va;
@@ -137,9 +139,7 @@ populate_region(struct mm *mm, struct region *r, uint64_t limit, uint64_t *reach
 			mm_changed(mm);
 		} else {
 			/* Some commands may have worked. */
-			int undo = host_unmap(mm, r->start, *reached);
-
-			WARN_ONCE(undo != 0 && undo != -ESRCH);
+			host_undo(mm, r->start, *reached);
 		}
 	}
 	batch_fini(&b);

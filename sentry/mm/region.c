@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 
 #include "base/kmem.h"
+#include "base/log.h"
 #include "sentry/vfs/file.h"
 
 KMEM_CACHE(region);
@@ -118,6 +119,17 @@ host_unmap(struct mm *mm, uint64_t start, uint64_t end)
 	err = batch_add(&b, MAPOP_MUNMAP, start, end - start) == NULL ? -ENOMEM : batch_run(&b, mm);
 	batch_fini(&b);
 	return err;
+}
+
+void
+host_undo(struct mm *mm, uint64_t start, uint64_t end)
+{
+	int err = host_unmap(mm, start, end);
+
+	if (err == 0 || err == -ESRCH)
+		return;
+	log_warn("mm", "cannot take back a mapping (%s): the process ends", strerror(-err));
+	space_end(mm->space);
 }
 
 int

@@ -22,6 +22,11 @@ int batch_run(struct batch *b, struct mm *mm) MUST_CHECK;
 /* At once: what unmaps a range, or maps a private anonymous region. */
 int host_unmap(struct mm *mm, uint64_t start, uint64_t end) MUST_CHECK;
 int host_map_anon(struct mm *mm, const struct region *r) MUST_CHECK;
+/*
+ * Unmaps what a failed operation may have left in [start, end).  If the host cannot do even that, the process ends: it
+ * must not keep what its regions know nothing of.
+ */
+void host_undo(struct mm *mm, uint64_t start, uint64_t end);
 
 /* Regions that left the tree, to be let go once mm->mu is not held. */
 void regions_free(struct list *dead);

@@ -156,8 +156,12 @@ move_private(struct remap *m)
 		if (!(r->flags & REGION_ABSENT))
 			err = move_gather(&b, r, va, new_len, keep);
 	}
-	if (!err)
+	if (!err) {
 		err = batch_run(&b, mm);
+		/* Half moved is neither here nor there. */
+		if (err && b.n > 1 && b.cmds[0].result == 0)
+			space_end(mm->space);
+	}
 	batch_fini(&b);
 	if (!err && !keep)
 		regions_cut(mm, m->old, m->old + m->old_len, m->dead);

@@ -33,6 +33,8 @@ struct fpage {
 struct space { struct fpage page[NPAGES]; };
 
 static int fake_fail_in;	/* the n-th command from now fails; 0: none */
+static int fake_fail_more UNUSED; /* and so many after it */
+static unsigned fake_ended UNUSED;
 static unsigned fake_execs, fake_cmds UNUSED;
 static uint64_t fake_limit[RLIM_COUNT];
 struct kernel kernel;
@@ -62,6 +64,13 @@ space_fork(struct space *parent, struct space **out)
 	*out = malloc(sizeof **out);
 	memcpy(*out, parent, sizeof **out);
 	return 0;
+}
+
+void
+space_end(struct space *s)
+{
+	(void)s;
+	fake_ended++;
 }
 
 void
@@ -173,8 +182,13 @@ fake_one(struct space *s, const struct mapcmd *c)
 	ck_assert_uint_ne(c->len, 0);
 	ck_assert_uint_ge(c->va, GUEST_BOTTOM);
 	ck_assert_uint_le(c->va + c->len, GUEST_TOP);
-	if (fake_fail_in != 0 && --fake_fail_in == 0)
+	if (fake_fail_in != 0 && --fake_fail_in == 0) {
+		if (fake_fail_more > 0) {
+			fake_fail_more--;
+			fake_fail_in = 1;
+		}
 		return -ENOMEM;
+	}
 	if (c->op == MAPOP_MUNMAP)
 		end = min(end, WIN_END);
 	if (end > WIN_END)

@@ -246,6 +246,41 @@ START_TEST(stacks)
 }
 END_TEST
 
+/* What the host cannot even take back ends the process: it may not keep what no region knows of. */
+START_TEST(out_of_step)
+{
+	struct tobj *o = tobj_new(20);
+	unsigned ended = fake_ended;
+
+	/* The second of several pieces fails, and is taken back. */
+	fake_fail_in = 2;
+	ck_assert_int_eq(map(AT(10), 10, RW, MAP_SHARED | MAP_FIXED, o, 0), -ENOMEM);
+	ck_assert_uint_eq(fake_ended, ended);
+	fake_check(mm);
+	/* So does the taking back. */
+	fake_fail_in = 2;
+	fake_fail_more = 1;
+	ck_assert_int_eq(map(AT(10), 10, RW, MAP_SHARED | MAP_FIXED, o, 0), -ENOMEM);
+	ck_assert_uint_eq(fake_ended, ++ended);
+	fake_fail_in = 0;
+	ck_assert_int_eq(map(AT(10), 10, RW, MAP_SHARED | MAP_FIXED, o, 0), (int64_t)AT(10));
+	/* A truncation that the host will not follow. */
+	fake_fail_in = 1;
+	fake_fail_more = 1;
+	mobj_invalidate(&o->mobj, 4 * PAGE_SIZE, 20 * PAGE_SIZE);
+	ck_assert_uint_eq(fake_ended, ++ended);
+	fake_fail_in = 0;
+	ck_assert_int_eq(mm_unmap(mm, AT(10), 10 * PAGE_SIZE), 0);
+	ck_assert(mm->has_shared);
+	mobj_put(&o->mobj);
+	mm_put(mm);
+	ck_assert_uint_eq(fake_ended, ++ended);
+	mm = fake_mm();
+	ck_assert_int_ge(map(0, 1, RW, ANON, NULL, 0), 0);
+	ck_assert(!mm->has_shared);
+}
+END_TEST
+
 START_TEST(objects)
 {
 	struct tobj *o = tobj_new(5);
@@ -515,6 +550,7 @@ main(void)
 	tcase_add_test(tc, limits);
 	tcase_add_test(tc, heap);
 	tcase_add_test(tc, stacks);
+	tcase_add_test(tc, out_of_step);
 	tcase_add_test(tc, objects);
 	tcase_add_test(tc, moves);
 	tcase_add_test(tc, forks);
