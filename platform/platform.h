@@ -72,6 +72,7 @@ enum { MARSHAL_NONE, MARSHAL_STRING, MARSHAL_FIXED, MARSHAL_BYTES };
 #define MARSHAL_KIND(w)			((w) & 3)
 #define MARSHAL_ARG(w)			((w) >> 2 & 7)
 #define MARSHAL_N(w)			((w) >> 5 & 0x1ff)	/* FIXED: bytes; BYTES: the argument that says how many */
+#define MARSHAL_LOCK			(1u << 14)		/* only if the argument before it is one of LOCK_COMMANDS */
 #define MARSHAL_SECOND			15			/* shift of the other one */
 #define MARSHAL_RESULTS			(1u << 31)
 

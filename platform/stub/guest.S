@@ -128,7 +128,15 @@ in_next:
 	mov	%r12d, %eax
 	shr	$2, %eax
 	and	$7, %eax
-	mov	CTX_ARGS(%rbx,%rax,8), %rsi
+	bt	$14, %r12d			/* MARSHAL_LOCK */
+	jnc	1f
+	mov	CTX_ARGS-8(%rbx,%rax,8), %ecx
+	cmp	$64, %ecx
+	jae	in_done
+	movabs	$LOCK_COMMANDS, %rdx
+	bt	%rcx, %rdx
+	jnc	in_done
+1:	mov	CTX_ARGS(%rbx,%rax,8), %rsi
 	mov	%r12d, %edx
 	shr	$5, %edx
 	and	$0x1ff, %edx

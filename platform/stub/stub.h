@@ -96,6 +96,9 @@
 #define DATA_BIG	(STUB_CTX_DATA + 2 * DATA_SMALL)
 #define DATA_BIG_SIZE	0x10000
 
+/* Bit n: fcntl's command n has a struct flock: F_GETLK, F_SETLK, F_SETLKW, and the same of open file descriptions. */
+#define LOCK_COMMANDS	0x70000000e0
+
 /* A signal frame in guest memory from its ucontext on: where the FP image of one that the sentry has made begins. */
 #define SIGFRAME_FP	448
 #define SIGFRAME_FP_HEAD 576	/* FP_HEAD */

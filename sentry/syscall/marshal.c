@@ -8,6 +8,7 @@
 #include "sentry/syscall/table.h"
 
 #define RESULT		0x8000
+#define LOCK		0x4000
 #define STAYS		0
 #define STRING		MARSHAL_STRING
 #define BYTES		MARSHAL_BYTES
@@ -32,7 +33,8 @@ word_of(const struct syscall_desc *d)
 			word |= MARSHAL_RESULTS;
 		if (kind == MARSHAL_NONE || n == 2)
 			continue;
-		word |= MARSHAL_IN(kind, i, kind == MARSHAL_BYTES ? i + 1 : (t & ~RESULT) >> 2) << n * MARSHAL_SECOND;
+		word |= (MARSHAL_IN(kind, i, kind == MARSHAL_BYTES ? i + 1 : (t & ~(RESULT | LOCK)) >> 2) |
+		    (t & LOCK ? MARSHAL_LOCK : 0)) << n * MARSHAL_SECOND;
 		n++;
 	}
 	return word;
