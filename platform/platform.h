@@ -87,13 +87,15 @@ void space_stock(void);
  * copy-on-write, no ctx.  Guest threads of the parent may be running meanwhile.
  */
 int space_fork(struct space *parent, struct space **out) MUST_CHECK;
-/*
- * Kills the stub and waits until none of its threads can run: for memory that is about to be somebody else's.  What the
- * stub says of its threads, that they wait, may be a lie.  Takes as long as the host does.
- */
-void space_end(struct space *s);
 /* Kills the stub and frees everything; every ctx must be freed before. Never waits for the teardown. */
 void space_free(struct space *s);
+/* Kills the stub: whoever runs a ctx of s gets STOP_DEAD. */
+void space_end(struct space *s);
+/*
+ * The same, and waits until none of its threads can run: before memory is somebody else's.  That they wait, as the stub
+ * says, may be a lie.  Takes as long as the host does.
+ */
+void space_end_wait(struct space *s);
 
 enum mapop { MAPOP_MMAP, MAPOP_MUNMAP, MAPOP_MPROTECT, MAPOP_MREMAP, MAPOP_MADVISE };
 

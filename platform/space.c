@@ -410,6 +410,25 @@ space_kill(struct space *s)
 		host_tgkill(s->pid, s->pid, SIGKILL);
 }
 
+void
+space_end(struct space *s)
+{
+	space_kill(s);
+	mutex_lock(&plat.mu);
+	space_set_dead_locked(s);
+	mutex_unlock(&plat.mu);
+}
+
+void
+space_end_wait(struct space *s)
+{
+	mutex_lock(&s->mu);
+	space_settle(s);
+	mutex_unlock(&s->mu);
+	space_end(s);
+	space_wait_gone(s);
+}
+
 static void
 contexts_release_locked(struct list *l)
 {
@@ -442,16 +461,6 @@ space_release_locked(struct space *s)
 	sites_fini(&s->sites);
 	mutex_fini(&s->mu);
 	obj_free(space, s);
-}
-
-void
-space_end(struct space *s)
-{
-	mutex_lock(&s->mu);
-	space_settle(s);
-	mutex_unlock(&s->mu);
-	space_kill(s);
-	space_wait_gone(s);
 }
 
 void

@@ -102,7 +102,7 @@ mm_release(struct mm *mm)
 	}
 	/* The host's side first: when an object's pages are free again, nobody may still see them. */
 	if (mm->space != NULL && mm->has_shared)
-		space_end(mm->space);
+		space_end_wait(mm->space);
 	if (mm->space != NULL)
 		space_free(mm->space);
 	list_init(&dead);

@@ -246,7 +246,7 @@ patches_evict(struct mm *mm, uint64_t start, uint64_t end)
 		if (!err)
 			err = host_unmap(mm, r->start, r->end);
 		if (err)
-			return err;
+			break;
 		regions_cut(mm, r->start, r->end, &dead);
 	}
 	/* Anonymous: nothing is put that could sleep. */

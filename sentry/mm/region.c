@@ -129,7 +129,7 @@ host_undo(struct mm *mm, uint64_t start, uint64_t end)
 	if (err == 0 || err == -ESRCH)
 		return;
 	log_warn("mm", "cannot take back a mapping (%s): the process ends", strerror(-err));
-	space_end(mm->space);
+	space_end_wait(mm->space);
 }
 
 int

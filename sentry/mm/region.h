@@ -23,8 +23,8 @@ int batch_run(struct batch *b, struct mm *mm) MUST_CHECK;
 int host_unmap(struct mm *mm, uint64_t start, uint64_t end) MUST_CHECK;
 int host_map_anon(struct mm *mm, const struct region *r) MUST_CHECK;
 /*
- * Unmaps what a failed operation may have left in [start, end).  If the host cannot do even that, the process ends: it
- * must not keep what its regions know nothing of.
+ * Unmaps what no region says is there.  A host that cannot (it has its limit of mappings) leaves the guest pages that may
+ * soon be another's: the process ends then.
  */
 void host_undo(struct mm *mm, uint64_t start, uint64_t end);
 

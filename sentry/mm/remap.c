@@ -48,6 +48,15 @@ piece_at(struct mm *mm, const struct region *src, uint64_t from, uint64_t va, ui
 	return n;
 }
 
+/* Takes [start, end) back, where nothing is mapped; it may have been merged with what is before it. */
+static void
+undo_more(struct mm *mm, uint64_t start, uint64_t end, struct list *dead)
+{
+	/* Else it stays, absent as it is: faults there will fail as this did. */
+	if (region_split_at(mm, start) == 0 && region_split_at(mm, end) == 0)
+		regions_cut(mm, start, end, dead);
+}
+
 /* Maps [va, va+len) as the continuation of src at offset `from`; fails with nothing changed. */
 static int
 map_more(struct mm *mm, const struct region *src, uint64_t from, uint64_t va, uint64_t len, struct list *dead)
@@ -64,7 +73,7 @@ map_more(struct mm *mm, const struct region *src, uint64_t from, uint64_t va, ui
 		region_insert(mm, n);
 		err = populate_locked(mm, va, va + len, POPULATE_AT_MAP, &done);
 		if (err)
-			regions_cut(mm, va, va + len, dead);
+			undo_more(mm, va, va + len, dead);
 		return err;
 	}
 	err = host_map_anon(mm, n);
@@ -158,9 +167,11 @@ move_private(struct remap *m)
 	}
 	if (!err) {
 		err = batch_run(&b, mm);
-		/* Half moved is neither here nor there. */
-		if (err && b.n > 1 && b.cmds[0].result == 0)
-			space_end(mm->space);
+		/* Pieces may have moved before one could not: they are neither here nor there. */
+		if (err && b.n != 0 && b.cmds[0].result == 0) {
+			host_undo(mm, m->new, m->new + m->new_len);
+			space_end_wait(mm->space);
+		}
 	}
 	batch_fini(&b);
 	if (!err && !keep)

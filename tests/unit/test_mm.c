@@ -246,41 +246,6 @@ START_TEST(stacks)
 }
 END_TEST
 
-/* What the host cannot even take back ends the process: it may not keep what no region knows of. */
-START_TEST(out_of_step)
-{
-	struct tobj *o = tobj_new(20);
-	unsigned ended = fake_ended;
-
-	/* The second of several pieces fails, and is taken back. */
-	fake_fail_in = 2;
-	ck_assert_int_eq(map(AT(10), 10, RW, MAP_SHARED | MAP_FIXED, o, 0), -ENOMEM);
-	ck_assert_uint_eq(fake_ended, ended);
-	fake_check(mm);
-	/* So does the taking back. */
-	fake_fail_in = 2;
-	fake_fail_more = 1;
-	ck_assert_int_eq(map(AT(10), 10, RW, MAP_SHARED | MAP_FIXED, o, 0), -ENOMEM);
-	ck_assert_uint_eq(fake_ended, ++ended);
-	fake_fail_in = 0;
-	ck_assert_int_eq(map(AT(10), 10, RW, MAP_SHARED | MAP_FIXED, o, 0), (int64_t)AT(10));
-	/* A truncation that the host will not follow. */
-	fake_fail_in = 1;
-	fake_fail_more = 1;
-	mobj_invalidate(&o->mobj, 4 * PAGE_SIZE, 20 * PAGE_SIZE);
-	ck_assert_uint_eq(fake_ended, ++ended);
-	fake_fail_in = 0;
-	ck_assert_int_eq(mm_unmap(mm, AT(10), 10 * PAGE_SIZE), 0);
-	ck_assert(mm->has_shared);
-	mobj_put(&o->mobj);
-	mm_put(mm);
-	ck_assert_uint_eq(fake_ended, ++ended);
-	mm = fake_mm();
-	ck_assert_int_ge(map(0, 1, RW, ANON, NULL, 0), 0);
-	ck_assert(!mm->has_shared);
-}
-END_TEST
-
 START_TEST(objects)
 {
 	struct tobj *o = tobj_new(5);
@@ -498,6 +463,62 @@ random_op(struct tobj *o, bool failing)
 	}
 }
 
+/* Growth of a mapping whose end is absent fails, and looks like that end meanwhile. */
+START_TEST(growth_fails)
+{
+	struct tobj *o = tobj_new(6);
+
+	ck_assert_int_ge(map(AT(50), 8, RW, MAP_SHARED | MAP_FIXED, o, 0), 0);
+	o->npages = 12;
+	fake_fail_in = 1;
+	ck_assert_int_eq(mm_remap(mm, AT(50), 8 * PAGE_SIZE, 10 * PAGE_SIZE, 0, 0), -ENOMEM);
+	fake_fail_in = 0;
+	fake_check(mm);
+	ck_assert_uint_eq(mm->total_vm, 8 * PAGE_SIZE);
+	mobj_put(&o->mobj);
+}
+END_TEST
+
+/* Some pieces of a private mapping have moved when the host refuses the next: no region is there. */
+START_TEST(move_fails)
+{
+	struct tobj *o = tobj_new(12);
+
+	ck_assert_int_ge(map(AT(120), 10, RW, MAP_PRIVATE | MAP_FIXED, o, 0), 0);
+	fake_fail_in = 2;
+	ck_assert_int_eq(mm_remap(mm, AT(120), 10 * PAGE_SIZE, 10 * PAGE_SIZE, MREMAP_MAYMOVE | MREMAP_FIXED, AT(200)),
+	    -ENOMEM);
+	fake_fail_in = 0;
+	ck_assert(mm->space->ended && mm->has_shared);
+	for (unsigned i = 0; i < 10; i++)
+		ck_assert(!mm->space->page[(AT(200 + i) - WIN) / PAGE_SIZE].present);
+	ck_assert_int_eq(mm_unmap(mm, AT(120), 10 * PAGE_SIZE), 0);
+	mobj_put(&o->mobj);
+}
+END_TEST
+
+/* A host that can neither map nor unmap: what was there would stay, with nobody who knows of it. */
+START_TEST(undo_fails)
+{
+	struct tobj *o = tobj_new(12);
+
+	ck_assert_int_ge(map(AT(50), 3, RW, MAP_SHARED | MAP_FIXED, o, 0), 0);
+	fake_fail_in = 1;
+	fake_no_unmap = true;
+	ck_assert_int_eq(map(AT(51), 1, RW, ANON | MAP_FIXED, NULL, 0), -ENOMEM);
+	ck_assert(mm->space->ended);
+	mm->space->ended = false;
+	mobj_invalidate(&o->mobj, 2 * PAGE_SIZE, PAGE_SIZE);
+	ck_assert(mm->space->ended);
+	fake_no_unmap = false;
+	ck_assert_int_eq(mm_unmap(mm, AT(50), PAGE_SIZE), 0);
+	ck_assert_int_eq(mm_unmap(mm, AT(52), PAGE_SIZE), 0);
+	mm->space->page[(AT(51) - WIN) / PAGE_SIZE].present = false;
+	mm->space->page[(AT(52) - WIN) / PAGE_SIZE].present = false;
+	mobj_put(&o->mobj);
+}
+END_TEST
+
 START_TEST(random_model)
 {
 	struct tobj *o = tobj_new(30);
@@ -550,11 +571,13 @@ main(void)
 	tcase_add_test(tc, limits);
 	tcase_add_test(tc, heap);
 	tcase_add_test(tc, stacks);
-	tcase_add_test(tc, out_of_step);
 	tcase_add_test(tc, objects);
 	tcase_add_test(tc, moves);
 	tcase_add_test(tc, forks);
 	tcase_add_test(tc, text);
+	tcase_add_test(tc, growth_fails);
+	tcase_add_test(tc, move_fails);
+	tcase_add_test(tc, undo_fails);
 	tcase_add_test(tc, random_model);
 	tcase_add_test(tc, random_failures);
 	suite_add_tcase(s, tc);

@@ -55,7 +55,7 @@ bool platform_vdso_return(const struct abi_regs *r, uint64_t *slot) { (void)r; (
 void platform_get_stats(struct platform_stats *s) { memset(s, 0, sizeof *s); }
 int space_new(struct space **out) { *out = calloc(1, sizeof **out); return 0; }
 int space_fork(struct space *p, struct space **out) { (void)p; return space_new(out); }
-void space_end(struct space *s) { (void)s; }
+void space_end_wait(struct space *s) { (void)s; }
 void space_free(struct space *s) { free(s); }
 void space_stock(void) { }
 int space_exec(struct space *s, struct mapcmd *c, unsigned n) { (void)s; (void)c; (void)n; return 0; }
