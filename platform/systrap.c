@@ -290,10 +290,10 @@ stop_fault(struct ctx *c, struct abi_regs *regs, struct stop *stop, const struct
 static void
 sigreturn_read(struct ctx *c, uint64_t rsp)
 {
-	if (atomic_load_explicit(&c->sh->in_len[0], memory_order_relaxed) != SIGFRAME_HEAD)
-		return;
-	c->in[0] = (struct ctx_seg){ .va = rsp, .off = DATA_BIG, .len = SIGFRAME_HEAD };
+	/* Something of it is there even when its end could not be read. */
 	c->words |= MARSHAL_RESULTS;
+	if (atomic_load_explicit(&c->sh->in_len[0], memory_order_relaxed) == SIGFRAME_HEAD)
+		c->in[0] = (struct ctx_seg){ .va = rsp, .off = DATA_BIG, .len = SIGFRAME_HEAD };
 }
 
 /* Copies the stop out of a frame; false when it is none that a guest in good order makes. */
@@ -784,6 +784,18 @@ is_detour(struct ctx *c, struct abi_regs *regs, struct stop *stop)
 	return true;
 }
 
+/* A kick while the guest, or who forges its stops, is on a detour: reported now, or it might never be. */
+static bool
+is_kicked_there(struct ctx *c, struct abi_regs *regs, struct stop *stop)
+{
+	if (!kick_take(c))
+		return false;
+	regs->rip = sites_leave(&c->s->sites, regs->rip);
+	memset(stop, 0, sizeof *stop);
+	stop->kind = STOP_KICK;
+	return true;
+}
+
 static void
 systrap_run(struct ctx *c, struct abi_regs *regs, struct stop *stop)
 {
@@ -804,7 +816,8 @@ systrap_run(struct ctx *c, struct abi_regs *regs, struct stop *stop)
 	do {
 		ok = regs_load(c, regs, &back) && stub_go(c, back) && stop_read(c, regs, stop);
 		/* A signal for a kick that was reported already: go on. */
-	} while (ok && (is_detour(c, regs, stop) || (stop->kind == STOP_KICK && !kick_take(c))));
+	} while (ok && (is_detour(c, regs, stop) ? !is_kicked_there(c, regs, stop) :
+	    stop->kind == STOP_KICK && !kick_take(c)));
 	atomic_store_explicit(&c->running, false, memory_order_relaxed);
 	if (!ok)
 		ctx_give_up(c, stop);

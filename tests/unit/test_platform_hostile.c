@@ -1,6 +1,8 @@
 /*
  * platform: hostile guest code, and stubs that are killed: the sentry and its other guests do not notice.
  */
+#include "platform/patch.h"
+#include "platform/sites.h"
 #include "tests/unit/guestcode.h"
 
 START_TEST(test_no_call_escapes)
@@ -265,6 +267,113 @@ START_TEST(test_scribbling_thread)
 }
 END_TEST
 
+static void *
+run_once(void *arg)
+{
+	struct abi_regs r = start_regs();
+	struct stop st;
+
+	run_guest(arg, &r, &st);
+	return NULL;
+}
+
+/* A guest says that a thread is gone which goes on: no other is made on its set, or there were no end of them. */
+START_TEST(test_forged_death)
+{
+	struct ctx *many[5];
+	unsigned idx;
+	pthread_t t;
+
+	START(spin);
+	if (strcmp(use, "systrap") != 0)
+		return;
+	for (unsigned i = 0; i < ARRAY_LEN(many); i++)
+		ck_assert_int_eq(ctx_new(s, &many[i]), 0);
+	idx = many[4]->idx;
+	ck_assert_int_eq(pthread_create(&t, NULL, run_once, many[4]), 0);
+	(void)usleep(50000);
+	atomic_store(&many[4]->sh->way, WAY_PATCH);
+	atomic_store(&many[4]->sh->state, ST_STOP);
+	host_futex_wake(&many[4]->sh->state, 1, true);
+	pthread_join(t, NULL);
+	for (unsigned i = 0; i < ARRAY_LEN(many); i++)
+		ctx_free(many[i]);
+	atomic_store(&many[4]->sh->state, ST_DEAD);
+	for (unsigned i = 0; i < ARRAY_LEN(many); i++) {
+		ck_assert_int_eq(ctx_new(s, &many[i]), 0);
+		ck_assert_uint_ne(many[i]->idx, idx);
+	}
+	for (unsigned i = 0; i < ARRAY_LEN(many); i++)
+		ctx_free(many[i]);
+	END();
+}
+END_TEST
+
+struct forger {
+	struct ctx *c;
+	uint64_t rip;
+	_Atomic bool stop;
+};
+
+/* Another thread of the guest, as it were: c has jumped to rip, again and again. */
+static void *
+forge_detours(void *arg)
+{
+	struct forger *f = arg;
+	char *frame = f->c->base + 0x6000;
+	int32_t signo = SIGILL;
+
+	memset(frame, 0, 512);
+	memcpy(frame + 168, &f->rip, sizeof f->rip);
+	memcpy(frame + 304, &signo, sizeof signo);
+	atomic_store(&f->c->sh->uc, f->c->va + 0x6000);
+	atomic_store(&f->c->sh->way, WAY_FRAME);
+	while (!atomic_load(&f->stop)) {
+		uint32_t was = atomic_load(&f->c->sh->state);
+
+		memcpy(frame + 168, &f->rip, sizeof f->rip);
+		if ((was == ST_RUN || was == ST_RUN_SLEEP) &&
+		    atomic_compare_exchange_strong(&f->c->sh->state, &was, ST_STOP))
+			host_futex_wake(&f->c->sh->state, 1, true);
+	}
+	return NULL;
+}
+
+START_TEST(test_forged_detours)
+{
+	static const uint8_t code[] = { 0xb8, 39, 0, 0, 0, 0x0f, 0x05 };	/* mov $39,%eax; syscall */
+	uint8_t around[PATCH_BEFORE + 2];
+	struct kicker k = { .ms = 100, .times = 1 };
+	struct site *site = mem_alloc(sizeof *site);
+	struct forger f = { .rip = CODE + 0x1005 };
+	pthread_t t, t2;
+
+	START(spin);
+	if (strcmp(use, "systrap") != 0)
+		return;
+	memset(around, 0x90, sizeof around);
+	memcpy(around + sizeof around - sizeof code, code, sizeof code);
+	ck_assert_int_eq(patch_plan(&site->p, around, PATCH_BEFORE, 2, f.rip, 39), 0);
+	site->slot = CODE + 0x1800;
+	site->live = true;
+	s->sites.v = site;
+	s->sites.cap = 1;
+	atomic_store(&s->sites.n, 1);
+	ck_assert(sites_inside(&s->sites, f.rip));
+	k.c = f.c = c;
+	/* The kick's signal, too, is something that such a guest gets rid of. */
+	c->tid = 1;
+	ck_assert_int_eq(pthread_create(&t, NULL, kick_later, &k), 0);
+	ck_assert_int_eq(pthread_create(&t2, NULL, forge_detours, &f), 0);
+	run_guest(c, &r, &st);
+	ck_assert(st.kind == STOP_KICK || st.kind == STOP_DEAD);
+	atomic_store(&f.stop, true);
+	pthread_join(t, NULL);
+	pthread_join(t2, NULL);
+	END();
+}
+END_TEST
+
 START_TEST(test_vsyscall)
 {
 	START(vsyscall);
@@ -342,6 +451,8 @@ cases(TCase *tc)
 	tcase_add_test(tc, test_jump_into_mapper);
 	tcase_add_test(tc, test_call_from_guest_page);
 	tcase_add_test(tc, test_scribbling_thread);
+	tcase_add_test(tc, test_forged_death);
+	tcase_add_test(tc, test_forged_detours);
 	tcase_add_test(tc, test_vsyscall);
 	tcase_add_test(tc, test_stub_killed);
 	tcase_add_test(tc, test_stub_killed_asleep);
