@@ -32,7 +32,7 @@ LINK_asan      := -pie -fsanitize=address,undefined
 LINK_tsan      := -pie -fsanitize=thread
 CFLAGS  := -std=gnu11 -D_GNU_SOURCE -I. -g -pthread -fPIE -fno-omit-frame-pointer $(WARN) $(CFLAGS_$(MODE))
 LDFLAGS := -pthread $(LINK_$(MODE))
-LIBS    := -ljansson -lseccomp -lcap
+LIBS    := -ljansson -lcap
 
 DIRS := base platform sentry sentry/kernel sentry/mm sentry/vfs sentry/syscall fs netstack gofer runtime
 objs  = $(patsubst %.c,$(O)/%.o,$(foreach d,$(1),$(wildcard $(d)/*.c)))
@@ -45,7 +45,7 @@ all: $(O)/village
 	@if [ $(MODE) = release ]; then ln -f $< build/village; fi
 
 EXTRA_OBJS :=
-include $(wildcard platform/stub/stub.mk sentry/kernel/vdso/vdso.mk)
+include base/filters.mk $(wildcard platform/stub/stub.mk sentry/kernel/vdso/vdso.mk)
 
 $(O)/village: $(OBJS) $(EXTRA_OBJS)
 	@echo "  LD $@"

@@ -50,14 +50,11 @@ enum role {
 	ROLE_BASES,		/* what stubs need besides on a processor without FSGSBASE */
 };
 
-/* Compiles hostcalls.def for a role and installs it (filter.c); everything else kills the process. */
+/* Installs the program of a role's rows in hostcalls.def (filter.c); everything else kills the process. */
 int filter_install(enum role role) MUST_CHECK;
-/*
- * Compiles into program[0..cap) of struct sock_filter instead (the stub installs its own), with the rows of
- * ROLE_BASES if asked; returns the count.
- */
+/* The program itself, and its length: a stub installs its own, with the rows of ROLE_BASES if asked. */
 struct sock_filter;
-int filter_export(enum role role, bool bases, struct sock_filter *program, unsigned cap) MUST_CHECK;
+const struct sock_filter *filter_program(enum role role, bool bases, unsigned *len);
 /* One line per call, role and reason: `village debug host-syscalls`. */
 void filter_print(int fd);
 

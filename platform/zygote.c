@@ -65,22 +65,23 @@ static int
 make_text(void)
 {
 	static struct progs progs;
-	unsigned cap = ARRAY_LEN(progs.code);
-	int fd, n, m;
+	const struct sock_filter *mapper, *guest;
+	unsigned n, m;
+	int fd;
 
 	if ((size_t)(stub_blob_end - stub_blob) != STUB_CODE_SIZE || plat.nmarshal > STUB_MARSHAL_CALLS || stub_text_word(0) != STUB_T_MAGIC)
 		return -ENOEXEC;
-	n = filter_export(ROLE_MAPPER, !plat.fsgsbase, progs.code, cap);
-	if (n < 0)
-		return n;
-	m = filter_export(ROLE_GUEST, !plat.fsgsbase, progs.code + n, cap - (unsigned)n);
-	if (m < 0)
-		return m;
+	mapper = filter_program(ROLE_MAPPER, !plat.fsgsbase, &n);
+	guest = filter_program(ROLE_GUEST, !plat.fsgsbase, &m);
+	if (n + m > ARRAY_LEN(progs.code))
+		return -ENOSPC;
+	memcpy(progs.code, mapper, n * sizeof *mapper);
+	memcpy(progs.code + n, guest, m * sizeof *guest);
 	/* The programs name their code where the stub will have it. */
 	progs.mapper.len = (unsigned short)n;
 	progs.mapper.filter = (void *)(STUB_PROGS + offsetof(struct progs, code));
 	progs.guest.len = (unsigned short)m;
-	progs.guest.filter = (void *)(STUB_PROGS + offsetof(struct progs, code) + (unsigned)n * sizeof progs.code[0]);
+	progs.guest.filter = (void *)(STUB_PROGS + offsetof(struct progs, code) + n * sizeof progs.code[0]);
 	fd = memfd_create("stub", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd < 0)
 		return -ENFILE;

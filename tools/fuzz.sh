@@ -11,7 +11,7 @@ for src in tests/fuzz/fuzz_*.c; do
 	seeds=tests/fuzz/seeds/$name
 	mkdir -p "$dir/corpus/$name" "$seeds"
 	if ! clang -g -O1 -fsanitize=fuzzer,address,undefined -std=gnu11 -D_GNU_SOURCE -I. -pthread -o "$prog" "$src" \
-	    "$dir/libvillage.a" -ljansson -lseccomp -lcap; then
+	    "$dir/libvillage.a" -ljansson -lcap; then
 		echo "FAIL $name: does not compile"
 		failed=$((failed + 1))
 		continue
