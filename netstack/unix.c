@@ -342,6 +342,25 @@ autobind(struct unix_sock *u)
 	return -ENOSPC;
 }
 
+/* Gives u its address, the only one it will have: of two binds at once one comes too late. */
+static int
+take_addr(struct unix_sock *u, const struct sockaddr_buf *addr, const char *name)
+{
+	int err = 0;
+
+	mutex_lock(&u->sock.mu);
+	if (u->addr.len != 0) {
+		err = -EINVAL;
+	} else {
+		u->addr = *addr;
+		/* getsockname shows the name with its NUL. */
+		u->addr.len = 2 + (uint32_t)strlen(name) + 1;
+		u->addr.bytes[u->addr.len - 1] = '\0';
+	}
+	mutex_unlock(&u->sock.mu);
+	return err;
+}
+
 static int
 bind_path(struct unix_sock *u, struct task *t, const struct sockaddr_buf *addr, const char *name)
 {
@@ -357,7 +376,15 @@ bind_path(struct unix_sock *u, struct task *t, const struct sockaddr_buf *addr, 
 
 	if (err)
 		return err;
-	err = kind != LAST_NORMAL ? -EEXIST : slash ? -ENOENT : name_create_in(t, &dir, last, mode, 0, NULL, &made);
+	err = kind != LAST_NORMAL ? -EEXIST : slash ? -ENOENT : take_addr(u, addr, name);
+	if (!err) {
+		err = name_create_in(t, &dir, last, mode, 0, NULL, &made);
+		if (err) {
+			mutex_lock(&u->sock.mu);
+			u->addr.len = 0;
+			mutex_unlock(&u->sock.mu);
+		}
+	}
 	if (err) {
 		path_put(&dir);
 		return err == -EEXIST ? -EADDRINUSE : err;
@@ -367,10 +394,6 @@ bind_path(struct unix_sock *u, struct task *t, const struct sockaddr_buf *addr, 
 	i->endpoint = u;
 	mutex_unlock(&i->mu);
 	mutex_lock(&u->sock.mu);
-	u->addr = *addr;
-	/* getsockname shows the name with its NUL. */
-	u->addr.len = 2 + (uint32_t)strlen(name) + 1;
-	u->addr.bytes[u->addr.len - 1] = '\0';
 	u->path = (struct path){ .mnt = mount_get(dir.mnt), .dentry = steal(&made) };
 	mutex_unlock(&u->sock.mu);
 	path_put(&dir);
