@@ -16,6 +16,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/stat.h>
 
@@ -37,6 +38,8 @@ struct epoll {
 	uint32_t	 nready;	/* [m] */
 	_Atomic(struct epitem *) fired;
 	uint32_t	 gen, depth;	/* [epolls] of the last walk of the graph */
+	uint32_t	 paths_gen, leaves_gen;	/* [epolls] */
+	uint32_t	 paths[NEST_LIMIT];	/* [epolls] ways up to a set that is in none, by the sets between */
 };
 
 struct epitem {
@@ -294,6 +297,95 @@ nest_check(struct epoll *ep, struct epoll *inner)
 	return below + above > NEST_LIMIT ? -ELOOP : 0;
 }
 
+/* A wake-up takes every way up from a file: without a limit their number is a power of the number of sets. As Linux has it. */
+static const uint32_t path_limits[NEST_LIMIT] = { UINT32_MAX, 500, 100, 50, 10 };
+
+static void
+paths_add(uint32_t *to, uint32_t n)
+{
+	if (ckd_add(to, *to, n))
+		*to = UINT32_MAX;
+}
+
+/* graph_mu held. */
+static void
+paths_above(struct epoll *e)
+{
+	struct epitem *it;
+
+	if (e->paths_gen == graph_gen)
+		return;
+	memset(e->paths, 0, sizeof e->paths);
+	e->paths[0] = list_empty(&e->file.epoll_items);
+	list_for_each(it, &e->file.epoll_items, file_link) {
+		paths_above(it->ep);
+		for (unsigned n = 0; n + 1 < NEST_LIMIT; n++)
+			paths_add(&e->paths[n + 1], it->ep->paths[n]);
+	}
+	e->paths_gen = graph_gen;
+}
+
+static bool
+few_paths(const struct file *f)
+{
+	uint32_t sum[NEST_LIMIT] = { 0 };
+	struct epitem *it;
+
+	list_for_each(it, &f->epoll_items, file_link) {
+		paths_above(it->ep);
+		for (unsigned n = 1; n < NEST_LIMIT; n++) {
+			paths_add(&sum[n], it->ep->paths[n]);
+			if (sum[n] > path_limits[n])
+				return false;
+		}
+	}
+	return true;
+}
+
+/* Of f, or of all files in it when it is a set. */
+static bool
+few_paths_below(struct file *f)
+{
+	struct epoll *e;
+
+	if (!file_is_epoll(f))
+		return few_paths(f);
+	e = epoll_of(f);
+	if (e->leaves_gen == graph_gen)
+		return true;
+	e->leaves_gen = graph_gen;
+	for (struct tree_node *n = tree_first(&e->items); n; n = tree_next(n)) {
+		if (!few_paths_below(container_of(n, struct epitem, node)->f))
+			return false;
+	}
+	return true;
+}
+
+/* Puts it in its set and on its file's list. graph_mu held. */
+static int
+item_link(struct epitem *it)
+{
+	struct epoll *ep = it->ep;
+	int err;
+
+	mutex_lock(&ep->mu);
+	err = tree_insert(&ep->items, &it->node);
+	mutex_unlock(&ep->mu);
+	if (err)
+		return err;
+	list_push_back(&it->f->epoll_items, &it->file_link);
+	if (!file_is_epoll(it->f) && list_empty(&ep->file.epoll_items))
+		return 0;
+	graph_gen++;
+	if (few_paths_below(it->f))
+		return 0;
+	list_remove(&it->file_link);
+	mutex_lock(&ep->mu);
+	tree_remove(&ep->items, &it->node);
+	mutex_unlock(&ep->mu);
+	return -EINVAL;
+}
+
 static int
 item_add(struct epoll *ep, int32_t fd, struct file *f, uint32_t events, uint64_t data, struct epitem **out)
 {
@@ -314,14 +406,10 @@ item_add(struct epoll *ep, int32_t fd, struct file *f, uint32_t events, uint64_t
 	mutex_lock(&graph_mu);
 	if (file_is_epoll(f))
 		err = nest_check(ep, epoll_of(f));
-	if (!err) {
-		mutex_lock(&ep->mu);
-		err = tree_insert(&ep->items, &it->node);
-		mutex_unlock(&ep->mu);
-	}
+	if (!err)
+		err = item_link(it);
 	if (!err) {
 		atomic_store(&f->epolled, true);
-		list_push_back(&f->epoll_items, &it->file_link);
 		/* MOD may not touch an exclusive one, so the queue can filter for it. */
 		waiter_queue(&it->w, f->wq, events & EPOLLEXCLUSIVE ? events & ~PRIVATE_BITS : 0);
 	}
