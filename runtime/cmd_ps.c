@@ -28,6 +28,18 @@ ask(const char *id, const char *op, json_t **reply, struct err *err)
 	return e;
 }
 
+/* The text of an answer, fit for a terminal; "" when it has none. */
+static char *
+reply_text(const json_t *reply)
+{
+	const char *text = json_string_value(json_object_get(reply, "text"));
+
+	char *copy = xstrdup(text ? text : "");
+
+	text_clean(copy);
+	return copy;
+}
+
 /* Lines of "PID PPID STATE COMMAND". */
 static void
 print_pids(const char *text)
@@ -71,7 +83,7 @@ cmd_ps(int argc, char **argv)
 	};
 	struct err err = { 0 };
 	json_t *reply = NULL;
-	const char *text;
+	char *text;
 	int first = opt_parse(opts, argc, argv, false);
 
 	if (first < 0)
@@ -80,11 +92,12 @@ cmd_ps(int argc, char **argv)
 		return fail("ps: needs a container id");
 	if (ask(argv[first], "ps", &reply, &err) != 0)
 		return err_report(&err);
-	text = json_string_value(json_object_get(reply, "text"));
+	text = reply_text(reply);
 	if (strcmp(format, "json") == 0)
-		print_pids(text ? text : "");
+		print_pids(text);
 	else
-		print_processes(text ? text : "");
+		print_processes(text);
+	free(text);
 	json_decref(reply);
 	return 0;
 }
@@ -121,7 +134,7 @@ cmd_debug(int argc, char **argv)
 	const struct opt opts[] = { OPT_END };
 	struct err err = { 0 };
 	json_t *reply = NULL;
-	const char *text;
+	char *text;
 	int first = opt_parse(opts, argc, argv, false);
 
 	if (first < 0)
@@ -135,8 +148,9 @@ cmd_debug(int argc, char **argv)
 	}
 	if (ask(argv[first], "debug", &reply, &err) != 0)
 		return err_report(&err);
-	text = json_string_value(json_object_get(reply, "text"));
-	fputs(text ? text : "", stdout);
+	text = reply_text(reply);
+	fputs(text, stdout);
+	free(text);
 	if (json_is_true(json_object_get(reply, "cut")))
 		puts("... (cut)");
 	json_decref(reply);

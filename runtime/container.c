@@ -124,8 +124,10 @@ container_held(struct launch *l, void *arg, struct err *err)
 		e = hooks_run(&c->st, "prestart", "creating", err);
 	if (!e)
 		e = hooks_run(&c->st, "createRuntime", "creating", err);
-	if (!e && c->opts.pid_file)
+	if (!e && c->opts.pid_file) {
 		e = write_pid_file(c->opts.pid_file, l->sentry, err);
+		c->pid_written = !e;
+	}
 	return e;
 }
 
@@ -207,7 +209,8 @@ container_abort(struct container *c)
 	if (c->recorded && container_delete(&c->st, &ignored) != 0)
 		warn_report("%s", ignored.text);
 	c->recorded = false;
-	if (c->opts.pid_file)
+	/* One that we did not write is another container's. */
+	if (c->pid_written)
 		(void)unlink(c->opts.pid_file);
 }
 

@@ -17,6 +17,7 @@ struct container {
 	struct spec	spec;
 	struct launch	l;
 	bool		recorded;	/* the state directory is ours to remove */
+	bool		pid_written;	/* so is --pid-file */
 };
 #define CONTAINER_INIT { .st = STATE_INIT, .l = LAUNCH_INIT }
 

@@ -67,11 +67,27 @@ write_log(const char *level, const char *msg)
 		return;
 }
 
+void
+text_clean(char *text)
+{
+	for (unsigned char *s = (unsigned char *)text; *s; s++) {
+		if ((*s < 0x20 && *s != '\n' && *s != '\t') || *s == 0x7f)
+			*s = '?';
+		/* The second set of them, as UTF-8. */
+		if (s[0] == 0xc2 && s[1] >= 0x80 && s[1] < 0xa0)
+			s[0] = s[1] = '?';
+	}
+}
+
 int
 err_report(const struct err *err)
 {
+	char text[sizeof err->text];
+
+	memcpy(text, err->text, sizeof text);
+	text_clean(text);
 	fflush(stdout);
-	fprintf(stderr, "village: %s\n", err->text);
+	fprintf(stderr, "village: %s\n", text);
 	write_log("error", err->text);
 	return err->exit ? err->exit : 1;
 }

@@ -94,6 +94,8 @@ int cli_main(int argc, char **argv);
 char *xasprintf(const char *fmt, ...) PRINTF(1, 2);
 void *xcalloc(size_t n, size_t size);
 char *xstrdup(const char *s);
+/* What a guest or a sentry wrote, for a terminal: control characters but newline and tab become "?". */
+void text_clean(char *text);
 /* The whole file as new NUL-terminated memory; -EFBIG above limit. */
 int text_read(int dirfd, const char *path, size_t limit, char **out, size_t *len) MUST_CHECK;
 /* Writes path whole, by way of a temporary name beside it. */

@@ -159,13 +159,13 @@ user_parse(const char *passwd, const char *group, const char *text, struct user 
 static char *
 read_inside(int root, const char *path)
 {
-	struct open_how how = { .flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
+	struct open_how how = { .flags = O_PATH | O_CLOEXEC,
 		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
 	AUTO_CLOSE int fd = (int)syscall(SYS_openat2, root, path, &how, sizeof how);
 	struct stat st;
 	char *text = NULL, *self;
 
-	/* A FIFO or device put there by a guest must not hang or fool us. */
+	/* A FIFO or device put there must not hang or fool us, nor be opened: some devices act on that alone. */
 	if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
 		return NULL;
 	self = xasprintf("/proc/self/fd/%d", fd);
