@@ -599,6 +599,7 @@ put_flags(struct strbuf *sb, uint32_t flags)
 		sb_puts(sb, ",relatime");
 }
 
+/* buf: room for two paths. */
 static void
 print_one_locked(const struct mount *m, const struct path *root, struct strbuf *sb, bool mountinfo, char *buf)
 {
@@ -610,11 +611,12 @@ print_one_locked(const struct mount *m, const struct path *root, struct strbuf *
 	if (text_locked(&p, root, buf, PATH_LIMIT, &pos) || buf[pos] != '/')
 		return;		/* not below this task's root */
 	if (mountinfo) {
-		char inner[256];
-		size_t ipos = sizeof inner - 1;
+		char *inner = buf + PATH_LIMIT;
+		size_t ipos = PATH_LIMIT - 1;
 
 		inner[ipos] = '\0';
-		if (dentry_prepend(m->root, NULL, inner, &ipos) || ipos == sizeof inner - 1)
+		/* What is too long lacks its beginning; there may be no room for another byte then. */
+		if (dentry_prepend(m->root, NULL, inner, &ipos) == 0 && ipos == PATH_LIMIT - 1)
 			inner[--ipos] = '/';
 		sb_printf(sb, "%d %d %u:%u ", m->id, m->parent ? m->parent->id : 1,
 		    abi_dev_major(m->super->dev), abi_dev_minor(m->super->dev));
@@ -642,7 +644,7 @@ print_one_locked(const struct mount *m, const struct path *root, struct strbuf *
 void
 mount_print(struct task *t, struct strbuf *sb, bool mountinfo)
 {
-	AUTO_FREE char *buf = mem_alloc(PATH_LIMIT);
+	AUTO_FREE char *buf = mem_alloc(2 * PATH_LIMIT);
 	AUTO_PUT(fsinfo) fs = task_fs_get(t);	/* t may have exited */
 	struct mount *m;
 	struct path root;
