@@ -21,7 +21,11 @@
 #define STUB_CTX_FRAMES		0x3000
 #define STUB_CTX_DATA		0x8000
 #define STUB_CTX_DATA_END	0x1a000
+#define STUB_CTX_WORK		0x1a000		/* commands to the guest's own thread */
 #define STUB_CTX_MAX		8192
+/* What a guest thread may map and unmap itself: shorter pieces than this, and at least so far below the sets. */
+#define STUB_OWN_SPAN		0x40000000
+#define STUB_OWN_TOP		(STUB_CTX - STUB_OWN_SPAN)
 #define STUB_TEXT		0x7ffff0000000
 #define STUB_CODE_SIZE		0x2000
 #define STUB_TEXT_SIZE		0x3000		/* code, then: */

@@ -39,6 +39,7 @@ KMEM_CACHE(ctx);
 
 const char *platform_name = "none";
 bool platform_patches;
+__thread struct ctx *ctx_here;
 
 /* ---- counters -------------------------------------------------------------- */
 
@@ -101,6 +102,7 @@ set_wipe(struct ctx *c)
 	if ((c->words & MARSHAL_RESULTS) || MARSHAL_KIND(c->words) == MARSHAL_BYTES ||
 	    MARSHAL_KIND(c->words >> MARSHAL_SECOND) == MARSHAL_BYTES)
 		memset(c->base + DATA_BIG, 0, DATA_BIG_SIZE);
+	memset(c->base + STUB_CTX_WORK, 0, c->worked * sizeof(struct stub_ent));
 	memset(c->sh, 0, CTX_HDR);
 }
 
@@ -308,6 +310,8 @@ ctx_free(struct ctx *c)
 {
 	struct space *s = c->s;
 
+	if (ctx_here == c)
+		ctx_here = NULL;
 	ctx_asleep(c, true);
 	mutex_lock(&s->mu);
 	mutex_lock(&plat.mu);
@@ -343,6 +347,7 @@ ctx_give_up(struct ctx *c, struct stop *stop)
 void
 ctx_run(struct ctx *c, struct abi_regs *regs, struct stop *stop)
 {
+	ctx_here = c;
 	plat.ops->run(c, regs, stop);
 	switch (stop->kind) {
 	case STOP_SYSCALL:

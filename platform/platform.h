@@ -116,6 +116,7 @@ struct mapcmd {
 	uint64_t	off;		/* MMAP: file offset.  MREMAP: the new address; va itself: grow in place, mremap(va, len, new_len, 0) */
 	uint64_t	new_len;	/* MREMAP: moves to off with this length (MREMAP_MAYMOVE|MREMAP_FIXED; DONTUNMAP if keep_old) */
 	bool		keep_old;
+	bool		plain;		/* nothing of the memory file lies there: a guest that lies about it has itself to blame */
 	int64_t		result;		/* out: 0 or -errno of the host */
 };
 
@@ -276,6 +277,7 @@ int ctx_cas32(struct ctx *c, uint64_t va, uint32_t old, uint32_t new, uint32_t *
 	STAT(reads, "reads of guest memory through the host") \
 	STAT(writes, "writes of guest memory through the host") \
 	STAT(map_batches, "batches of mapping commands") \
+	STAT(map_own, "of these, by the guest's own thread") \
 	STAT(map_cmds, "mapping commands") \
 	STAT(spaces_made, "stubs made") \
 	STAT(forks, "of these, by fork of a guest's") \

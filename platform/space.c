@@ -323,8 +323,12 @@ stock_take(struct space *z, struct space **out)
 		return 0;
 	}
 	s = steal(&plat.pending);
-	if (s == NULL)
+	if (s != NULL) {
+		stat_inc(ahead_made);
+		stat_inc(ahead_used);
+	} else {
 		err = fork_start(z, &s);
+	}
 	if (err == 0)
 		err = fork_finish(z, s);
 	*out = s;
@@ -703,6 +707,53 @@ part_len(const struct mapcmd *cmds, unsigned n, struct gifts *g)
 	return i;
 }
 
+/* What guest threads may do themselves, as their filter has it (hostcalls.def). */
+static bool
+is_own(const struct mapcmd *c)
+{
+	if (!c->plain || c->va >= STUB_OWN_TOP || c->len >= STUB_OWN_SPAN)
+		return false;
+	switch (c->op) {
+	case MAPOP_MMAP:
+		return c->fd == MAPFD_ANON && (c->flags & MAP_PRIVATE) && !(c->prot & PROT_EXEC);
+	case MAPOP_MUNMAP:
+		return true;
+	case MAPOP_MPROTECT:
+		return (c->prot & ~PROT_READ) == 0;
+	case MAPOP_MADVISE:
+		return c->advice == MADV_DONTNEED;
+	case MAPOP_MREMAP:
+		break;
+	}
+	return false;
+}
+
+/* By the caller's own guest, which waits for it anyway: false when that is not possible. */
+static bool
+exec_own(struct space *s, struct mapcmd *cmds, unsigned n, int *err)
+{
+	const struct gifts none = { .n = 0 };
+	struct stub_ent ents[WORK_MAX];
+	unsigned at;
+
+	if (plat.ops->map == NULL || ctx_here == NULL || ctx_here->s != s || n > WORK_MAX || atomic_load(&s->dead))
+		return false;
+	for (unsigned i = 0; i < n; i++) {
+		if (!is_own(&cmds[i]))
+			return false;
+		ents[i] = ent_of(&cmds[i], &none);
+	}
+	stat_inc(map_own);
+	*err = plat.ops->map(ctx_here, ents, n, &at);
+	if (*err == -ESRCH)
+		space_end(s);
+	for (unsigned i = 0; i < at; i++)
+		cmds[i].result = 0;
+	if (*err)
+		cmds[at].result = *err;
+	return true;
+}
+
 int
 space_exec(struct space *s, struct mapcmd *cmds, unsigned n)
 {
@@ -713,6 +764,8 @@ space_exec(struct space *s, struct mapcmd *cmds, unsigned n)
 		cmds[i].result = -ECANCELED;
 	stat_inc(map_batches);
 	atomic_fetch_add_explicit(&plat.stats.map_cmds, n, memory_order_relaxed);
+	if (exec_own(s, cmds, n, &err))
+		return err;
 	while (done < n && err == 0) {
 		struct gifts g;
 		unsigned part = part_len(cmds + done, n - done, &g);

@@ -79,6 +79,7 @@ struct ctx {
 	struct ctx_seg	in[2], out[CTX_NOUT]; /* [t] what the stub has copied, and is to copy; offsets in the set */
 	unsigned	nout;		/* [t] */
 	uint32_t	words;		/* [t] of all its patched calls: where the stub may have written data */
+	unsigned	worked;		/* [t] commands in its largest batch */
 	uint32_t	out_at, out_end; /* [t] room for results in the set; none when equal */
 	bool		guest_gs;	/* [t] %gs is the guest's own */
 	bool		patched;	/* [t] stopped at a patched call: registers in the header, not in a frame */
@@ -119,6 +120,8 @@ struct ctx_ops {
 	int	(*set_fp)(struct ctx *c, const void *buf);
 	int	(*set_fp_head)(struct ctx *c, uint64_t va, const void *head); /* NULL: -ENOENT */
 	int	(*cas32)(struct ctx *c, uint64_t va, uint32_t old, uint32_t new, uint32_t *seen);
+	/* Up to WORK_MAX host calls by the guest thread, who may lie; as space_batch. NULL: the mapper has to. */
+	int	(*map)(struct ctx *c, const struct stub_ent *ents, unsigned n, unsigned *at);
 	bool	may_park;			/* the thread can wait for another owner */
 };
 extern const struct ctx_ops systrap_ops, ptrace_ops;
@@ -192,6 +195,7 @@ uint64_t base_ok(uint64_t base);			/* a segment base that the host takes */
 bool kick_take(struct ctx *c);				/* consumes a kick; true when there was one */
 void ctx_give_up(struct ctx *c, struct stop *stop);	/* ends the space */
 
+extern __thread struct ctx *ctx_here;			/* this thread's guest, stopped; NULL: it has not run yet */
 extern __thread bool ctx_stub_awake;			/* the stub of this thread's guest waits awake for its answer */
 
 /* ctx.c */

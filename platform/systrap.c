@@ -909,7 +909,28 @@ systrap_cas32(struct ctx *c, uint64_t va, uint32_t old, uint32_t new, uint32_t *
 	if (!stub_work(c, COP_CAS))
 		return -EFAULT;
 	*seen = atomic_load_explicit(&c->sh->cas_seen, memory_order_relaxed);
-	return atomic_load_explicit(&c->sh->cas_rc, memory_order_relaxed) == 0 ? 0 : -EFAULT;
+	return atomic_load_explicit(&c->sh->rc, memory_order_relaxed) == 0 ? 0 : -EFAULT;
+}
+
+static int
+systrap_map(struct ctx *c, const struct stub_ent *ents, unsigned n, unsigned *at)
+{
+	uint32_t err, left;
+
+	*at = 0;
+	memcpy(c->base + STUB_CTX_WORK, ents, n * sizeof *ents);
+	c->worked = max(c->worked, n);
+	atomic_store_explicit(&c->sh->work_n, n, memory_order_relaxed);
+	atomic_store_explicit(&c->sh->rc, UINT32_MAX, memory_order_relaxed);
+	if (!stub_work(c, COP_MAP))
+		return -ESRCH;
+	err = atomic_load_explicit(&c->sh->rc, memory_order_relaxed);
+	left = atomic_load_explicit(&c->sh->left, memory_order_relaxed);
+	/* As no stub in good order has it: a call that trapped, or another thread's hand. */
+	if (err > UINT8_MAX || left > n || (err == 0) != (left == 0))
+		return -ESRCH;
+	*at = n - left;
+	return -(int)err;
 }
 
 const struct ctx_ops systrap_ops = {
@@ -921,5 +942,6 @@ const struct ctx_ops systrap_ops = {
 	.set_fp = systrap_set_fp,
 	.set_fp_head = systrap_set_fp_head,
 	.cas32 = systrap_cas32,
+	.map = systrap_map,
 	.may_park = true,
 };

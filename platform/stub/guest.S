@@ -448,6 +448,8 @@ out_faulted:
 /* ---- work for the sentry: eax what ---- */
 
 work:
+	cmp	$COP_MAP, %eax
+	je	map
 	cmp	$COP_CAS, %eax
 	je	cas
 	cmp	$COP_FP_GET, %eax
@@ -466,6 +468,29 @@ guest_leave:
 	mov	$NR_exit, %eax
 	syscall
 	ud2
+
+/* What guest code could ask of the host as well, from here; r12 the command, r13d how many are left. */
+map:
+	lea	STUB_CTX_WORK+CTX_HDR-STUB_CTX_SIZE(%rbx), %r12
+	mov	CTX_WORK_N(%rbx), %r13d
+1:	mov	ENT_ARGS(%r12), %rdi
+	mov	ENT_ARGS+8(%r12), %rsi
+	mov	ENT_ARGS+16(%r12), %rdx
+	mov	ENT_ARGS+24(%r12), %r10
+	mov	ENT_ARGS+32(%r12), %r8
+	mov	ENT_ARGS+40(%r12), %r9
+	mov	ENT_NR(%r12), %eax
+	syscall
+	cmp	$-4095, %rax
+	jae	2f
+	xor	%eax, %eax
+	add	$ENT_SIZE, %r12
+	dec	%r13d
+	jnz	1b
+2:	neg	%eax
+	mov	%r13d, CTX_LEFT(%rbx)
+	mov	%eax, CTX_RC(%rbx)
+	jmp	stop
 
 cas:
 	mov	CTX_CASVA(%rbx), %rdi

@@ -67,6 +67,7 @@
 #define CTX_CPU		176
 #define CTX_SEEN	180
 #define CTX_RC		184
+#define CTX_LEFT	188
 #define CTX_UC		192
 #define CTX_ANSWERED	200
 /* What the sentry writes, seldom. */
@@ -81,6 +82,7 @@
 #define CTX_KNOWN	304
 #define CTX_ANSWERS	308
 #define CTX_NANSWERS	16
+#define CTX_WORK_N	372
 #define CTX_OUT_N	384
 #define CTX_OUT		392
 #define CTX_NOUT	4
@@ -132,6 +134,8 @@
 #define COP_FRAME	3	/* moves the registers of a patched call to a signal frame's place */
 #define COP_FP_GET	4	/* saves floating point at the head of the set */
 #define COP_FP_SET	5	/* and loads it from there */
+#define COP_MAP		6	/* makes the host calls at STUB_CTX_WORK, up to the first that fails */
+#define WORK_MAX	16
 
 #ifndef __ASSEMBLER__
 #include "base/base.h"
@@ -168,7 +172,8 @@ struct stub_ctx {
 	_Atomic uint32_t way;		/* WAY_* */
 	_Atomic uint32_t kicked;	/* the next call may not be answered by the stub */
 	_Atomic uint32_t cpu;		/* low twelve bits: where it waited last when it did not pay */
-	_Atomic uint32_t cas_seen, cas_rc, pad;
+	_Atomic uint32_t cas_seen;
+	_Atomic uint32_t rc, left;	/* of work: the error, the commands that were not done */
 	_Atomic uint64_t uc;		/* where the host put the registers */
 	_Atomic uint64_t answered;	/* calls that were */
 	uint64_t	pad2[6];
@@ -180,7 +185,8 @@ struct stub_ctx {
 	uint64_t	self, magic;	/* address of this header in the stub; CTX_MAGIC_VALUE */
 	_Atomic uint32_t known;		/* bit n: answers[n] holds */
 	_Atomic uint32_t answers[CTX_NANSWERS]; /* by enum ctx_answer; 0 is unused */
-	uint32_t	pad3[3];
+	_Atomic uint32_t work_n;	/* commands */
+	uint32_t	pad3[2];
 	_Atomic uint32_t nout, pad4;	/* results to copy */
 	struct stub_out	{ uint64_t va; uint32_t off, len; } out[CTX_NOUT];
 	_Atomic uint64_t fp_to;		/* with results: floating point goes there, and starts afresh; 0: not, or done */
@@ -201,7 +207,8 @@ AT(way, CTX_WAY);
 AT(kicked, CTX_KICKED);
 AT(cpu, CTX_CPU);
 AT(cas_seen, CTX_SEEN);
-AT(cas_rc, CTX_RC);
+AT(rc, CTX_RC);
+AT(left, CTX_LEFT);
 AT(uc, CTX_UC);
 AT(answered, CTX_ANSWERED);
 AT(op, CTX_OP);
@@ -214,12 +221,14 @@ AT(self, CTX_SELF);
 AT(magic, CTX_MAGIC);
 AT(known, CTX_KNOWN);
 AT(answers, CTX_ANSWERS);
+AT(work_n, CTX_WORK_N);
 AT(nout, CTX_OUT_N);
 AT(out, CTX_OUT);
 AT(fp_to, CTX_FP_TO);
 AT(fp_rest, CTX_FP_REST);
 #undef AT
 _Static_assert(CTX_FLAGS == 64 && CTX_OUT_N % 64 == 0, "lines");
+_Static_assert(STUB_CTX_WORK + WORK_MAX * ENT_SIZE <= STUB_CTX_SIZE - CTX_HDR, "work");
 _Static_assert(DATA_BIG + DATA_BIG_SIZE == STUB_CTX_DATA_END && sizeof(struct stub_ctx) <= CTX_HDR, "ctx");
 
 /* The linked stub (blob.S). */

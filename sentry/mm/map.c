@@ -110,6 +110,8 @@ region_from_args(struct mm *mm, const struct mmap_args *a, struct mobj *mobj, ui
 		r->flags |= REGION_GROWSDOWN;
 	if (a->flags & MAP_NORESERVE)
 		r->flags |= REGION_NORESERVE;
+	if (mobj == NULL && r->prot == PROT_NONE && !(r->flags & REGION_GROWSDOWN))
+		r->flags |= REGION_FRESH;
 	if ((a->flags & MAP_LOCKED) || mm->lock_future)
 		r->flags |= REGION_LOCKED;
 	r->file = file_get(a->file);
@@ -120,7 +122,7 @@ region_from_args(struct mm *mm, const struct mmap_args *a, struct mobj *mobj, ui
 
 /* Sends the host what makes r; *reached is the end of what is there then. */
 static int
-map_host(struct mm *mm, const struct region *r, bool replaces, uint64_t *reached)
+map_host(struct mm *mm, struct region *r, bool replaces, uint64_t *reached)
 {
 	struct batch b;
 	struct mapcmd *c;
@@ -133,6 +135,7 @@ map_host(struct mm *mm, const struct region *r, bool replaces, uint64_t *reached
 		err = c == NULL ? -ENOMEM : 0;
 	}
 	if (!err) {
+		batch_plain(&b, mm, r->start, r->end);
 		err = batch_run(&b, mm);
 		if (err) {
 			host_undo(mm, r->start, r->end);
@@ -294,25 +297,32 @@ protect_reach(struct mm *mm, uint64_t start, uint64_t end, uint32_t prot, int *e
 	return end;
 }
 
-/* One command for each run of present regions in [start, end). */
+/*
+ * One command for each run of present regions in [start, end).  Where nothing is yet, a new mapping does the same, and
+ * guest threads may make one, but not add a right to what there is (mapcmd.plain).
+ */
 static int
 protect_gather(struct batch *b, struct mm *mm, uint64_t start, uint64_t end, uint32_t prot)
 {
 	struct mapcmd *c = NULL;
 
 	for (struct region *r = region_at_or_after(mm, start); r != NULL && r->start < end; r = region_next(r)) {
+		enum mapop op = (r->flags & REGION_FRESH) && !(prot & PROT_EXEC) ? MAPOP_MMAP : MAPOP_MPROTECT;
+		int flags = op == MAPOP_MPROTECT ? 0 : host_flags(r);
+
 		if (r->flags & REGION_ABSENT) {
 			c = NULL;
 			continue;
 		}
-		if (c != NULL) {
+		if (c != NULL && c->op == op && c->flags == flags) {
 			c->len += r->end - r->start;
 			continue;
 		}
-		c = batch_add(b, MAPOP_MPROTECT, r->start, r->end - r->start);
+		c = batch_add(b, op, r->start, r->end - r->start);
 		if (c == NULL)
 			return -ENOMEM;
 		c->prot = (int)prot;
+		c->flags = flags;
 	}
 	return 0;
 }
@@ -325,6 +335,8 @@ protect_restore(struct mm *mm, uint64_t start, uint64_t end)
 		struct mapcmd c = { .op = MAPOP_MPROTECT, .va = r->start, .len = r->end - r->start,
 		    .prot = (int)r->prot, .fd = MAPFD_ANON };
 
+		/* Another thread may have written there meanwhile. */
+		r->flags &= ~(uint32_t)REGION_FRESH;
 		if (!(r->flags & REGION_ABSENT) && space_exec(mm->space, &c, 1) != 0)
 			return;
 	}
@@ -346,6 +358,7 @@ protect_locked(struct mm *mm, uint64_t start, uint64_t end, uint32_t prot)
 	if (!err)
 		err = protect_gather(&b, mm, start, end, prot);
 	if (!err) {
+		batch_plain(&b, mm, start, end);
 		err = batch_run(&b, mm);
 		if (err)
 			protect_restore(mm, start, end);
@@ -355,6 +368,8 @@ protect_locked(struct mm *mm, uint64_t start, uint64_t end, uint32_t prot)
 		for (struct region *r = region_at_or_after(mm, start); r != NULL && r->start < end; r = region_next(r)) {
 			region_account(mm, r, false);
 			r->prot = prot;
+			if (prot != PROT_NONE)
+				r->flags &= ~(uint32_t)REGION_FRESH;
 			region_account(mm, r, true);
 		}
 		mm_changed(mm);

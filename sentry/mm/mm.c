@@ -380,11 +380,13 @@ advise_one(struct mm *mm, struct region *r, uint64_t end, int advice, uint64_t *
 		c.advice = a.host;
 		*told = advice_reach(r, end, advice, &a);
 		c.len = *told - r->start;
+		c.plain = is_plain(mm, r->start, *told);
 		err = space_exec(mm->space, &c, 1);
 		if (err && a.must)
 			return err;
 	}
-	r->flags = (r->flags | a.set) & ~a.clear;
+	/* The host has been told of what is there, if nothing else. */
+	r->flags = (r->flags | a.set) & ~(a.clear | REGION_FRESH);
 	return 0;
 }
 

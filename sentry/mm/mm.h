@@ -77,6 +77,8 @@ enum {				/* region.flags */
 	 */
 	REGION_ABSENT	= 1 << 11,
 	REGION_PATCHES	= 1 << 12,	/* not the guest's: slots of patched calls (patches.c) */
+	REGION_MEMFILE	= 1 << 13,	/* pages of the memory file are, or were, mapped here */
+	REGION_FRESH	= 1 << 14,	/* private, anonymous, and PROT_NONE ever since it was mapped: nothing is there */
 };
 
 struct region {

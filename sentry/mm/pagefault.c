@@ -18,6 +18,14 @@ host_prot(uint32_t prot)
 	return (int)(prot & (PROT_READ | PROT_WRITE | PROT_EXEC));
 }
 
+int
+host_flags(const struct region *r)
+{
+	int flags = r->flags & REGION_SHARED ? MAP_SHARED : MAP_PRIVATE | (r->flags & REGION_NORESERVE ? MAP_NORESERVE : 0);
+
+	return r->mobj == NULL ? flags | MAP_ANONYMOUS : flags;
+}
+
 /* Adds a command that maps [va, va+len) of r; its file is filled in by the caller. */
 static struct mapcmd *
 add_mmap(struct batch *b, const struct region *r, uint64_t va, uint64_t len)
@@ -27,10 +35,7 @@ add_mmap(struct batch *b, const struct region *r, uint64_t va, uint64_t len)
 	if (c == NULL)
 		return NULL;
 	c->prot = host_prot(r->prot);
-	c->flags = r->flags & REGION_SHARED ? MAP_SHARED :
-	    MAP_PRIVATE | (r->flags & REGION_NORESERVE ? MAP_NORESERVE : 0);
-	if (r->mobj == NULL)
-		c->flags |= MAP_ANONYMOUS;
+	c->flags = host_flags(r);
 	return c;
 }
 
@@ -52,7 +57,7 @@ ask_backing(struct mobj *o, uint64_t off, uint64_t len, bool write, struct backi
 
 /* The pieces of r's object, up to *reached. */
 static int
-gather_pieces(struct batch *b, const struct region *r, uint64_t limit, uint64_t *reached)
+gather_pieces(struct batch *b, struct region *r, uint64_t limit, uint64_t *reached)
 {
 	uint64_t va = r->start, used = 0;
 	bool write = (r->flags & REGION_SHARED) && (r->maxprot & PROT_WRITE);
@@ -79,6 +84,7 @@ gather_pieces(struct batch *b, const struct region *r, uint64_t limit, uint64_t 
 		c->off = at.off;
 		if (at.fd == MAPFD_MEMFILE) {
 			r->mm->has_shared = true;
+			r->flags |= REGION_MEMFILE;
 			used += at.len;
 		}
 		va += at.len;
@@ -109,7 +115,7 @@ gather_advice(struct batch *b, const struct region *r, uint64_t end)
 }
 
 int
-region_gather(struct batch *b, const struct region *r, uint64_t limit, uint64_t *reached)
+region_gather(struct batch *b, struct region *r, uint64_t limit, uint64_t *reached)
 {
 	int err;
 

@@ -70,6 +70,26 @@ batch_append(struct batch *b, const struct batch *more)
 	return 0;
 }
 
+/* Pages that may be another's one day are the mapper's to unmap: nobody else's word is good enough. */
+bool
+is_plain(struct mm *mm, uint64_t start, uint64_t end)
+{
+	struct region *r = mm->has_shared ? region_at_or_after(mm, start) : NULL;
+
+	while (r != NULL && r->start < end && !(r->flags & REGION_MEMFILE))
+		r = region_next(r);
+	return r == NULL || r->start >= end;
+}
+
+void
+batch_plain(struct batch *b, struct mm *mm, uint64_t start, uint64_t end)
+{
+	bool plain = is_plain(mm, start, end);
+
+	for (unsigned i = 0; i < b->n; i++)
+		b->cmds[i].plain = plain;
+}
+
 int
 batch_run(struct batch *b, struct mm *mm)
 {
@@ -109,22 +129,29 @@ mm_send(struct mm *mm)
 	return err;
 }
 
-int
-host_unmap(struct mm *mm, uint64_t start, uint64_t end)
+static int
+host_unmap_as(struct mm *mm, uint64_t start, uint64_t end, bool plain)
 {
 	struct batch b;
 	int err;
 
 	batch_init(&b);
-	err = batch_add(&b, MAPOP_MUNMAP, start, end - start) == NULL ? -ENOMEM : batch_run(&b, mm);
+	batch_add(&b, MAPOP_MUNMAP, start, end - start)->plain = plain;
+	err = batch_run(&b, mm);
 	batch_fini(&b);
 	return err;
+}
+
+int
+host_unmap(struct mm *mm, uint64_t start, uint64_t end)
+{
+	return host_unmap_as(mm, start, end, is_plain(mm, start, end));
 }
 
 void
 host_undo(struct mm *mm, uint64_t start, uint64_t end)
 {
-	int err = host_unmap(mm, start, end);
+	int err = host_unmap_as(mm, start, end, false);
 
 	if (err == 0 || err == -ESRCH)
 		return;
@@ -133,7 +160,7 @@ host_undo(struct mm *mm, uint64_t start, uint64_t end)
 }
 
 int
-host_map_anon(struct mm *mm, const struct region *r)
+host_map_anon(struct mm *mm, struct region *r)
 {
 	struct batch b;
 	uint64_t reached;
@@ -141,8 +168,10 @@ host_map_anon(struct mm *mm, const struct region *r)
 
 	batch_init(&b);
 	err = region_gather(&b, r, UINT64_MAX, &reached);
-	if (!err)
+	if (!err) {
+		batch_plain(&b, mm, r->start, r->end);
 		err = batch_run(&b, mm);
+	}
 	batch_fini(&b);
 	return err;
 }
@@ -382,7 +411,7 @@ bool
 region_continues(const struct region *a, const struct region *b)
 {
 	return a->end == b->start && a->prot == b->prot && a->maxprot == b->maxprot &&
-	    ((a->flags ^ b->flags) & ~REGION_ABSENT) == 0 && a->file == b->file && a->mobj == b->mobj &&
+	    ((a->flags ^ b->flags) & ~(REGION_ABSENT | REGION_MEMFILE | REGION_FRESH)) == 0 && a->file == b->file && a->mobj == b->mobj &&
 	    a->off + (a->end - a->start) == b->off && strcmp(a->name, b->name) == 0;
 }
 

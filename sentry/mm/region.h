@@ -19,14 +19,19 @@ void batch_init(struct batch *b);
 void batch_fini(struct batch *b);
 struct mapcmd *batch_add(struct batch *b, enum mapop op, uint64_t va, uint64_t len);	/* NULL: out of memory */
 int batch_run(struct batch *b, struct mm *mm) MUST_CHECK;
+/* Is nothing of the memory file in [start, end)? batch_plain says so in all commands of b, see mapcmd.plain. */
+bool is_plain(struct mm *mm, uint64_t start, uint64_t end);
+void batch_plain(struct batch *b, struct mm *mm, uint64_t start, uint64_t end);
 /* At once: what unmaps a range, or maps a private anonymous region. */
 int host_unmap(struct mm *mm, uint64_t start, uint64_t end) MUST_CHECK;
-int host_map_anon(struct mm *mm, const struct region *r) MUST_CHECK;
+int host_map_anon(struct mm *mm, struct region *r) MUST_CHECK;
 /*
  * Unmaps what no region says is there.  A host that cannot (it has its limit of mappings) leaves the guest pages that may
  * soon be another's: the process ends then.
  */
 void host_undo(struct mm *mm, uint64_t start, uint64_t end);
+
+int host_flags(const struct region *r);		/* MAP_* of its mappings, for a mapcmd */
 
 /* Regions that left the tree, to be let go once mm->mu is not held. */
 void regions_free(struct list *dead);
@@ -62,7 +67,7 @@ int unmap_locked(struct mm *mm, uint64_t start, uint64_t end, struct list *dead)
  * Adds commands that map [r->start, *reached), as far as r's object has something, and tell the host what fork is to
  * make of it.  At most limit bytes of the memory file are taken.  An error only when nothing was.
  */
-int region_gather(struct batch *b, const struct region *r, uint64_t limit, uint64_t *reached) MUST_CHECK;
+int region_gather(struct batch *b, struct region *r, uint64_t limit, uint64_t *reached) MUST_CHECK;
 /*
  * Maps what can be mapped of absent regions in [start, end), at most limit bytes of the memory file; *done is where it
  * stopped for good (end of the object) or for now.

@@ -32,6 +32,8 @@ allowed_locked(struct mm *mm, uint64_t va, uint64_t len, bool write, bool force,
 		/* Not even a debugger writes where the object is not the guest's to change. */
 		if (force && write && (r->flags & REGION_SHARED) && !(r->prot & PROT_WRITE))
 			break;
+		if (force && write)
+			r->flags &= ~(uint32_t)REGION_FRESH;	/* a debugger's word in memory that nobody else can reach */
 		if (r->end >= end)
 			return len;
 		at = r->end;

@@ -34,7 +34,7 @@ struct space { struct fpage page[NPAGES]; bool ended; };
 
 static int fake_fail_in;	/* the n-th command from now fails; 0: none */
 static bool fake_no_unmap;	/* as at the host's limit, when a mapping would have to be cut */
-static unsigned fake_execs, fake_cmds UNUSED;
+static unsigned fake_execs, fake_cmds UNUSED, fake_plain UNUSED;
 static uint64_t fake_limit[RLIM_COUNT];
 struct kernel kernel;
 
@@ -193,6 +193,8 @@ fake_one(struct space *s, const struct mapcmd *c)
 	for (uint64_t i = 0; c->va + i * PAGE_SIZE < end; i++) {
 		struct fpage *p = &s->page[(c->va - WIN) / PAGE_SIZE + i];
 
+		/* The guest may only say it has done this, and keep what may be another's one day. */
+		ck_assert(!c->plain || !p->present || p->memoff < 0);
 		switch (c->op) {
 		case MAPOP_MMAP:
 			memset(p, 0, sizeof *p);
@@ -227,6 +229,7 @@ space_exec(struct space *s, struct mapcmd *cmds, unsigned n)
 	fake_execs++;
 	for (unsigned i = 0; i < n; i++) {
 		fake_cmds++;
+		fake_plain += cmds[i].plain;
 		cmds[i].result = fake_one(s, &cmds[i]);
 		if (cmds[i].result != 0)
 			return (int)cmds[i].result;

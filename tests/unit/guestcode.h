@@ -64,7 +64,7 @@ PIECE(counter, "1: lock incl (%rdi); mov $39,%eax; syscall; jmp 1b");
 PIECE(scribbler, "1: mov %rbx,%rax; shl $13,%rax; xor %rax,%rbx; mov %rbx,%rax; shr $7,%rax; xor %rax,%rbx;"
     "mov %rbx,%rax; shl $17,%rax; xor %rax,%rbx; mov %rbx,%rcx; and $0x1ff8,%ecx; mov %rbx,0x6000(%rdi,%rcx); mov %rbx,0x1e000(%rdi,%rcx);"
     "mov %rbx,%rax; shr $20,%rax; and $7,%eax; mov %eax,0x1fe00(%rdi); mov %rbx,%rcx; and $0x3f8,%ecx;"
-    "mov %rdi,0x7dc0(%rdi); jmp 1b");
+    "mov %rbx,0x1a000(%rdi,%rcx); mov %rdi,0x7dc0(%rdi); jmp 1b");
 /* Calls gettimeofday where old programs expect it. */
 PIECE(vsyscall, "mov $0x600000,%edi; xor %esi,%esi; mov $0xffffffffff600000,%rax; call *%rax; mov $1,%eax; syscall");
 

@@ -186,6 +186,58 @@ START_TEST(protections)
 }
 END_TEST
 
+/* Reserved memory that is made accessible is mapped again, unless something may be there. */
+START_TEST(reserved)
+{
+	char c = 'd';
+
+	map(AT(10), 8, PROT_NONE, ANON | MAP_FIXED, NULL, 0);
+	ck_assert_int_eq(mm_protect(mm, AT(11), 2 * PAGE_SIZE, RW, false), 0);
+	poke(AT(11), 'x');
+	ck_assert_int_eq(mm_protect(mm, AT(11), PAGE_SIZE, PROT_NONE, false), 0);
+	ck_assert_int_eq(mm_protect(mm, AT(10), 8 * PAGE_SIZE, RW, false), 0);
+	ck_assert_int_eq(peek(AT(11)), 'x');
+	ck_assert_uint_eq(mm->regions.count, 1);
+	/* A debugger writes where nobody else may. */
+	map(AT(30), 4, PROT_NONE, ANON | MAP_FIXED, NULL, 0);
+	ck_assert_int_eq(copy_force(mm, gaddr_from(AT(31)), &c, 1, true), 1);
+	ck_assert_int_eq(mm_protect(mm, AT(30), 4 * PAGE_SIZE, RW, false), 0);
+	ck_assert_int_eq(peek(AT(31)), 'd');
+	/* A failure in the middle, and another thread that was faster than it. */
+	map(AT(40), 1, PROT_NONE, ANON | MAP_FIXED, NULL, 0);
+	map(AT(41), 1, PROT_READ, ANON | MAP_FIXED, NULL, 0);
+	fake_fail_in = 2;
+	ck_assert_int_eq(mm_protect(mm, AT(40), 2 * PAGE_SIZE, RW, false), -ENOMEM);
+	fake_fail_in = 0;
+	ck_assert_int_eq(space_write(mm->space, AT(40), "t", 1), 1);
+	ck_assert_int_eq(mm_protect(mm, AT(40), 2 * PAGE_SIZE, RW, false), 0);
+	ck_assert_int_eq(peek(AT(40)), 't');
+}
+END_TEST
+
+/* What a guest's own thread may be trusted with: everything but pages of the memory file (fakespace looks at each). */
+START_TEST(plain)
+{
+	struct tobj *o = tobj_new(10);
+	unsigned before = fake_plain;
+
+	map(AT(10), 8, RW, ANON | MAP_FIXED, NULL, 0);
+	map(AT(30), 8, PROT_READ, MAP_SHARED | MAP_FIXED, o, 0);
+	before = fake_plain;
+	ck_assert_int_eq(mm_protect(mm, AT(10), PAGE_SIZE, PROT_READ, false), 0);
+	ck_assert_int_eq(mm_advise(mm, AT(12), PAGE_SIZE, MADV_DONTNEED), 0);
+	ck_assert_int_eq(mm_unmap(mm, AT(10), 2 * PAGE_SIZE), 0);
+	ck_assert_uint_eq(fake_plain, before + 3);
+	ck_assert_int_eq(mm_protect(mm, AT(30), PAGE_SIZE, PROT_NONE, false), 0);
+	map(AT(31), 1, RW, ANON | MAP_FIXED, NULL, 0);
+	ck_assert_int_eq(mm_unmap(mm, AT(16), 20 * PAGE_SIZE), 0);
+	ck_assert_uint_eq(fake_plain, before + 3);
+	map(AT(30), 4, RW, ANON | MAP_FIXED, NULL, 0);
+	ck_assert_uint_eq(fake_plain, before + 4);
+	mobj_put(&o->mobj);
+}
+END_TEST
+
 START_TEST(limits)
 {
 	fake_limit[RLIMIT_AS] = 10 * PAGE_SIZE;
@@ -568,6 +620,8 @@ main(void)
 	tcase_add_test(tc, places);
 	tcase_add_test(tc, held_back);
 	tcase_add_test(tc, protections);
+	tcase_add_test(tc, reserved);
+	tcase_add_test(tc, plain);
 	tcase_add_test(tc, limits);
 	tcase_add_test(tc, heap);
 	tcase_add_test(tc, stacks);

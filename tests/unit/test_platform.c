@@ -314,6 +314,79 @@ START_TEST(test_memory)
 }
 END_TEST
 
+static uint64_t
+own_batches(void)
+{
+	struct platform_stats st;
+
+	platform_get_stats(&st);
+	return st.map_own;
+}
+
+/* What the guest's thread does itself when it waits for an answer anyway; the mapper has the rest. */
+START_TEST(test_own_mapping)
+{
+	struct mapcmd m[WORK_MAX + 1];
+	struct { uint64_t va, len; int flags, prot; bool own; } cases[] = {
+		{ 0x10000000, 0x1000, MAP_PRIVATE, PROT_READ | PROT_WRITE, true },
+		{ 0x10000000, 0x1000, MAP_PRIVATE | MAP_NORESERVE, PROT_NONE, true },
+		{ 0x10000000, 0x1000, MAP_PRIVATE, PROT_READ | PROT_EXEC, false },
+		{ 0x10000000, 0x1000, MAP_SHARED, PROT_READ, false },
+		{ STUB_OWN_TOP - 0x1000, STUB_OWN_SPAN - 0x1000, MAP_PRIVATE | MAP_NORESERVE, PROT_READ, true },
+		{ STUB_OWN_TOP - 0x1000, STUB_OWN_SPAN, MAP_PRIVATE | MAP_NORESERVE, PROT_READ, false },
+		{ STUB_OWN_TOP, 0x1000, MAP_PRIVATE, PROT_READ, false },
+	};
+	bool own = strcmp(use, "systrap") == 0;
+	char buf[4];
+
+	START(loop);
+	memset(m, 0, sizeof m);
+	m[0] = (struct mapcmd){ .op = MAPOP_MMAP, .va = 0x20000000, .len = 0x1000, .flags = MAP_PRIVATE, .fd = MAPFD_ANON, .plain = true };
+	/* Not before it has run. */
+	ck_assert_int_eq(space_exec(s, m, 1), 0);
+	ck_assert_uint_eq(own_batches(), 0);
+	RUN_SYSCALL(39);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		uint64_t before = own_batches();
+
+		m[0] = (struct mapcmd){ .op = MAPOP_MMAP, .va = cases[i].va, .len = cases[i].len, .flags = cases[i].flags,
+		    .prot = cases[i].prot, .fd = MAPFD_ANON, .plain = true };
+		ck_assert_int_eq(space_exec(s, m, 1), 0);
+		ck_assert_uint_eq(own_batches() - before, own && cases[i].own);
+		ck_assert_int_eq(m[0].result, 0);
+		m[0].op = MAPOP_MUNMAP;
+		ck_assert_int_eq(space_exec(s, m, 1), 0);
+		RUN_SYSCALL(39);
+	}
+	/* One after the other, up to the first that fails. */
+	for (unsigned i = 0; i < 3; i++)
+		m[i] = (struct mapcmd){ .op = MAPOP_MMAP, .va = 0x10000000 + i * 0x1000, .len = 0x1000, .flags = MAP_PRIVATE,
+		    .prot = PROT_READ, .fd = MAPFD_ANON, .plain = true };
+	m[1] = (struct mapcmd){ .op = MAPOP_MPROTECT, .va = 0x30000000, .len = 0x1000, .prot = PROT_READ, .fd = MAPFD_ANON, .plain = true };
+	ck_assert_int_eq(space_exec(s, m, 3), -ENOMEM);
+	ck_assert_int_eq(m[0].result, 0);
+	ck_assert_int_eq(m[1].result, -ENOMEM);
+	ck_assert_int_eq(m[2].result, -ECANCELED);
+	ck_assert_int_eq(space_read(s, 0x10000000, buf, 1), 1);
+	ck_assert_int_eq(space_read(s, 0x10002000, buf, 1), 0);
+	/* Dropped pages are empty; as many commands as there is room for, and more. */
+	ck_assert_int_eq(space_write(s, DATA, "x", 1), 1);
+	for (unsigned i = 0; i <= WORK_MAX; i++)
+		m[i] = (struct mapcmd){ .op = MAPOP_MADVISE, .va = DATA, .len = 0x1000, .advice = MADV_DONTNEED, .fd = MAPFD_ANON, .plain = true };
+	ck_assert_int_eq(space_exec(s, m, WORK_MAX), 0);
+	ck_assert_int_eq(space_read(s, DATA, buf, 1), 1);
+	ck_assert_int_eq(buf[0], 0);
+	ck_assert_int_eq(space_exec(s, m, WORK_MAX + 1), 0);
+	/* The guest's registers never noticed. */
+	r.rbx = 0x1234;
+	RUN_SYSCALL(39);
+	ck_assert_int_eq(space_exec(s, m, 1), 0);
+	RUN_SYSCALL(39);
+	ck_assert_uint_eq(r.rbx, 0x1234);
+	END();
+}
+END_TEST
+
 START_TEST(test_fork)
 {
 	struct space *s2, *s3;
@@ -742,6 +815,7 @@ cases(TCase *tc)
 	tcase_add_test(tc, test_kick);
 	tcase_add_test(tc, test_cas);
 	tcase_add_test(tc, test_memory);
+	tcase_add_test(tc, test_own_mapping);
 	tcase_add_test(tc, test_fork);
 	tcase_add_test(tc, test_stock);
 	tcase_add_test(tc, test_child_killed);

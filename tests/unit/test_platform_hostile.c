@@ -186,7 +186,34 @@ START_TEST(test_jump_into_mapper)
 }
 END_TEST
 
-/* The same from the guest threads' page. */
+/* Calls that guest threads may not make, or not so; those like them that they may make would succeed. */
+static const struct { uint64_t nr, arg[6]; } forbidden[] = {
+	{ SYS_munmap, { STUB_TEXT, 0x1000 } },
+	{ SYS_munmap, { STUB_CTX, STUB_CTX_SIZE } },
+	{ SYS_munmap, { STUB_OWN_TOP, 0x1000 } },
+	{ SYS_munmap, { DATA, STUB_OWN_SPAN } },
+	{ SYS_munmap, { DATA, 1ULL << 32 | 0x1000 } },
+	{ SYS_mmap, { DATA, 0x1000, PROT_READ, MAP_SHARED | MAP_FIXED, STUB_FD_MEMFILE, 0 } },
+	{ SYS_mmap, { DATA, 0x1000, PROT_READ, MAP_PRIVATE | MAP_FIXED, STUB_FD_CTL, 0 } },
+	{ SYS_mmap, { DATA, 0x1000, PROT_READ, MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS, STUB_FD_MEMFILE, 0 } },
+	{ SYS_mmap, { DATA, 0x1000, PROT_READ, MAP_SHARED | MAP_FIXED | MAP_ANONYMOUS, -1ULL, 0 } },
+	{ SYS_mmap, { DATA, 0x1000, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1ULL, 0 } },
+	{ SYS_mmap, { DATA, 0x1000, PROT_READ, MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_LOCKED, -1ULL, 0 } },
+	{ SYS_mmap, { DATA, 0x1000, PROT_READ, MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_HUGETLB, -1ULL, 0 } },
+	{ SYS_mmap, { DATA, 0x1000, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS, -1ULL, 0 } },
+	{ SYS_mmap, { STUB_CMD, 0x1000, PROT_READ, MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS, -1ULL, 0 } },
+	{ SYS_mprotect, { DATA, 0x1000, PROT_READ | PROT_WRITE } },
+	{ SYS_mprotect, { DATA, 0x1000, PROT_EXEC } },
+	{ SYS_mprotect, { STUB_TEXT, 0x1000, PROT_READ } },
+	{ SYS_madvise, { DATA, 0x1000, MADV_FREE } },
+	{ SYS_madvise, { DATA, 0x1000, MADV_REMOVE } },
+	{ SYS_madvise, { DATA, 0x1000, MADV_DOFORK } },
+	{ SYS_madvise, { STUB_CTX, 0x1000, MADV_DONTNEED } },
+	{ SYS_mremap, { DATA, 0x1000, 0x1000, MREMAP_MAYMOVE | MREMAP_FIXED, 0x10000000 } },
+	{ SYS_prctl, { PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_OFF } },
+};
+
+/* Each call instruction of the guest threads' page. */
 START_TEST(test_call_from_guest_page)
 {
 	unsigned found = 0;
@@ -195,13 +222,17 @@ START_TEST(test_call_from_guest_page)
 	for (uint64_t at = STUB_GUEST_TEXT - STUB_TEXT; at < STUB_GUEST_TEXT + STUB_GUEST_SIZE - STUB_TEXT; at++) {
 		if (memcmp(stub_blob + at, "\x0f\x05", 2) != 0)
 			continue;
-		for (int i = 0; i < 2; i++) {
+		for (size_t i = 0; i < ARRAY_LEN(forbidden); i++) {
 			r = start_regs();
 			r.rip = STUB_TEXT + at;
-			r.rax = i == 0 ? 11 : 157;	/* munmap; PR_SET_SYSCALL_USER_DISPATCH, off */
-			r.rdi = i == 0 ? DATA : 59;
-			r.rsi = i == 0 ? 0x1000 : 0;
-			RUN_SYSCALL(i == 0 ? 11 : 157);
+			r.rax = forbidden[i].nr;
+			r.rdi = forbidden[i].arg[0];
+			r.rsi = forbidden[i].arg[1];
+			r.rdx = forbidden[i].arg[2];
+			r.r10 = forbidden[i].arg[3];
+			r.r8 = forbidden[i].arg[4];
+			r.r9 = forbidden[i].arg[5];
+			RUN_SYSCALL(forbidden[i].nr);
 		}
 		found++;
 	}
@@ -210,6 +241,51 @@ START_TEST(test_call_from_guest_page)
 	END();
 }
 END_TEST
+
+/* What they may: it hurts themselves, and the sentry sees that it does. */
+START_TEST(test_unmaps_itself)
+{
+	char buf[1];
+
+	START(jump);
+	r.rip = stub_word(STUB_T_RESTORER) + 5;		/* behind mov $15,%eax */
+	r.rax = SYS_munmap;
+	r.rdi = DATA;
+	r.rsi = 0x1000;
+	run_guest(c, &r, &st);
+	if (strcmp(use, "systrap") == 0)
+		ck_assert_int_eq(space_read(s, DATA, buf, 1), 0);
+	END();
+}
+END_TEST
+
+/* A guest that is asked to map something, and whose other thread writes all over what it is asked and answers. */
+static void *
+map_until_dead(void *arg)
+{
+	struct ctx *c = arg;
+	struct abi_regs r = start_regs();
+	struct stop st;
+
+	do {
+		struct mapcmd m[2] = {
+			{ .op = MAPOP_MMAP, .va = 0x10000000, .len = 0x4000, .prot = PROT_READ, .flags = MAP_PRIVATE,
+			  .fd = MAPFD_ANON, .plain = true },
+			{ .op = MAPOP_MUNMAP, .va = 0x10001000, .len = 0x1000, .fd = MAPFD_ANON, .plain = true },
+		};
+		int err;
+
+		r.rdi = DATA;
+		if (r.rip < CODE || r.rip >= CODE + 64)
+			r.rip = CODE;
+		run_guest(c, &r, &st);
+		if (st.kind == STOP_DEAD)
+			break;
+		err = space_exec(c->s, m, 2);
+		ck_assert(err <= 0 && err >= -255);
+	} while (st.kind != STOP_KICK);
+	return NULL;
+}
 
 static void *
 run_until_dead(void *arg)
@@ -226,6 +302,8 @@ run_until_dead(void *arg)
 	} while (st.kind != STOP_DEAD && st.kind != STOP_KICK);
 	return NULL;
 }
+
+static void *(*const victims[])(void *) = { run_until_dead, map_until_dead };
 
 START_TEST(test_scribbling_thread)
 {
@@ -251,7 +329,7 @@ START_TEST(test_scribbling_thread)
 		r.rdi = STUB_CTX;
 		r.rbx = 88172645463325252ULL + i;
 		if (strcmp(use, "systrap") == 0)
-			ck_assert_int_eq(pthread_create(&victim, NULL, run_until_dead, c2), 0);
+			ck_assert_int_eq(pthread_create(&victim, NULL, victims[_i], c2), 0);
 		ck_assert_int_eq(pthread_create(&t, NULL, kick_later, &k), 0);
 		run_guest(c, &r, &st);
 		pthread_join(t, NULL);
@@ -450,7 +528,8 @@ cases(TCase *tc)
 	tcase_add_loop_test(tc, test_jump_into_stub, 0, 6);
 	tcase_add_test(tc, test_jump_into_mapper);
 	tcase_add_test(tc, test_call_from_guest_page);
-	tcase_add_test(tc, test_scribbling_thread);
+	tcase_add_test(tc, test_unmaps_itself);
+	tcase_add_loop_test(tc, test_scribbling_thread, 0, 2);
 	tcase_add_test(tc, test_forged_death);
 	tcase_add_test(tc, test_forged_detours);
 	tcase_add_test(tc, test_vsyscall);
