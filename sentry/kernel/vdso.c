@@ -46,6 +46,7 @@ vdso_backing(struct mobj *o, uint64_t off, uint64_t len, bool write, struct back
 	if (write)
 		return -EACCES;
 	out->fd = MAPFD_MEMFILE;
+	out->lasting = true;
 	out->off = vdso.off + off;
 	out->len = off < vdso.len ? min(len, vdso.len - off) : 0;
 	return 0;

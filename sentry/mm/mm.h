@@ -29,6 +29,7 @@ struct backing {
 	int		fd;		/* MAPFD_MEMFILE, or a host descriptor that stays valid while the mobj lives */
 	uint64_t	off;		/* in that descriptor */
 	uint64_t	len;		/* contiguous bytes from the asked offset, page-aligned; 0: beyond the end (SIGBUS) */
+	bool		lasting;	/* these pages of the memory file are never freed: nobody waits for who maps them */
 };
 
 struct mobj_ops {
@@ -77,7 +78,7 @@ enum {				/* region.flags */
 	 */
 	REGION_ABSENT	= 1 << 11,
 	REGION_PATCHES	= 1 << 12,	/* not the guest's: slots of patched calls (patches.c) */
-	REGION_MEMFILE	= 1 << 13,	/* pages of the memory file are, or were, mapped here */
+	REGION_MEMFILE	= 1 << 13,	/* pages of the memory file that may be another's one day are, or were, mapped here */
 	REGION_FRESH	= 1 << 14,	/* private, anonymous, and PROT_NONE ever since it was mapped: nothing is there */
 };
 
@@ -121,7 +122,7 @@ struct mm {
 	struct region	*last;			/* [m] the last one looked up, or NULL */
 	uint64_t	 gap_from, gap_skipped;	/* [m] every hole above gap_from is smaller than or equal to gap_skipped */
 	bool		 lock_future;		/* [m] mlockall(MCL_FUTURE) */
-	bool		 has_shared;		/* [m] pages of the memory file are, or were, mapped */
+	bool		 has_shared;		/* [m] a region is or was REGION_MEMFILE */
 	_Atomic uint64_t heat[128];		/* calls that trap, and how often they did lately (patches.c) */
 	_Atomic uint32_t ntraps;		/* of them, until there are enough to patch any */
 	struct mm	*next_dead;		/* mobj_invalidate: waits for a caller who may release it */

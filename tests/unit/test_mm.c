@@ -8,7 +8,7 @@
 static struct mm *mm;
 
 /* An object of a size that changes, in scattered pages of the memory file. */
-struct tobj { struct mobj mobj; uint64_t npages; uint64_t off[64]; };
+struct tobj { struct mobj mobj; uint64_t npages; uint64_t off[64]; bool lasting; };
 static unsigned tobjs_freed;
 
 static int
@@ -19,6 +19,7 @@ tobj_backing(struct mobj *o, uint64_t off, uint64_t len, bool write, struct back
 
 	(void)write;
 	out->fd = MAPFD_MEMFILE;
+	out->lasting = t->lasting;
 	out->len = 0;
 	if (i >= t->npages)
 		return 0;
@@ -234,6 +235,23 @@ START_TEST(plain)
 	ck_assert_uint_eq(fake_plain, before + 3);
 	map(AT(30), 4, RW, ANON | MAP_FIXED, NULL, 0);
 	ck_assert_uint_eq(fake_plain, before + 4);
+	mobj_put(&o->mobj);
+}
+END_TEST
+
+/* Pages that are never freed, like those of the vDSO, make no process wait at its end. */
+START_TEST(lasting)
+{
+	struct tobj *o = tobj_new(10);
+
+	o->lasting = true;
+	map(AT(30), 4, PROT_READ, MAP_PRIVATE | MAP_FIXED, o, 0);
+	ck_assert(!mm->has_shared);
+	o->lasting = false;
+	map(AT(40), 4, PROT_READ, MAP_PRIVATE | MAP_FIXED, o, 0);
+	ck_assert(mm->has_shared);
+	ck_assert(is_plain(mm, AT(30), AT(34)) && !is_plain(mm, AT(30), AT(41)));
+	ck_assert_int_eq(mm_unmap(mm, AT(40), 4 * PAGE_SIZE), 0);
 	mobj_put(&o->mobj);
 }
 END_TEST
@@ -622,6 +640,7 @@ main(void)
 	tcase_add_test(tc, protections);
 	tcase_add_test(tc, reserved);
 	tcase_add_test(tc, plain);
+	tcase_add_test(tc, lasting);
 	tcase_add_test(tc, limits);
 	tcase_add_test(tc, heap);
 	tcase_add_test(tc, stacks);
