@@ -27,7 +27,7 @@ CFLAGS_release := -O2 -DNDEBUG -D_FORTIFY_SOURCE=2 -fstack-protector-strong
 CFLAGS_asan    := -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined
 CFLAGS_tsan    := -O1 -fsanitize=thread
 LINK_dev       := -static-pie
-LINK_release   := -static-pie -Wl,-z,relro,-z,now
+LINK_release   := -static-pie -Wl,-z,relro,-z,now -Wl,-z,pack-relative-relocs
 LINK_asan      := -pie -fsanitize=address,undefined
 LINK_tsan      := -pie -fsanitize=thread
 CFLAGS  := -std=gnu11 -D_GNU_SOURCE -I. -g -pthread -fPIE -fno-omit-frame-pointer $(WARN) $(CFLAGS_$(MODE))

@@ -18,6 +18,7 @@
 #include "runtime/console.h"
 
 #define CRASH_ROOM	(64 * 1024)
+#define CRASH_STEP	4096
 
 int
 foreground_logs(struct launch *l, bool to_stderr, bool report, struct err *err)
@@ -45,14 +46,17 @@ foreground_logs(struct launch *l, bool to_stderr, bool report, struct err *err)
 static void
 print_crash(const struct launch *l)
 {
-	static char text[CRASH_ROOM + 1];
+	static char text[CRASH_ROOM + CRASH_STEP];
 	ssize_t n;
+	size_t at = 0;
 
 	if (rt.debug_log || l->log < 0)
 		return;
-	n = pread(l->log, text, CRASH_ROOM, 0);
-	if (n <= 0)
-		return;
+	/* As far as there is text, and most often there is none. */
+	do {
+		n = pread(l->log, text + at, CRASH_STEP, (off_t)at);
+		at += n > 0 ? (size_t)n : 0;
+	} while (n == CRASH_STEP && text[at - 1] != '\0' && at < CRASH_ROOM);
 	if (rt.debug || strstr(text, "internal error"))
 		fputs(text, stderr);
 	else if (strstr(text, "the gofer is gone"))
