@@ -714,24 +714,30 @@ platform_boot(const struct platform_conf *conf, const char **why)
 	memset(&ign, 0, sizeof ign);
 	ign.sa_handler = SIG_IGN;
 	(void)sigaction(SIGCHLD, &ign, NULL);
-	err = space_alloc(&plat.zygote);
+	err = space_conceive();
 	if (err) {
 		*why = "out of memory";
 		return err;
 	}
 	err = zygote_start(conf, plat.zygote->slot, why);
 	host_close(conf->proc_dirfd);
-	if (err)
-		return err;
+	return err;
+}
+
+int
+platform_ready(const char **why)
+{
+	bool dead;
+
 	mutex_lock(&plat.zygote->mu);
 	space_settle(plat.zygote);
+	dead = atomic_load(&plat.zygote->dead);
 	mutex_unlock(&plat.zygote->mu);
-	err = atomic_load(&plat.zygote->dead) ? -EAGAIN : 0;
-	if (!err)
-		space_stock();		/* for the first program, while the sentry mounts */
-	else
+	if (!dead && plat.vdso.code != 0 && !hostvdso_arrived(&plat.vdso))
+		memset(&plat.vdso, 0, sizeof plat.vdso);
+	if (dead)
 		*why = "the zygote did not come up: seccomp, memfd or /proc missing on this host?";
-	return err;
+	return dead ? -EAGAIN : 0;
 }
 
 void

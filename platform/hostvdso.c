@@ -164,12 +164,8 @@ hostvdso_symbol(const char *ehdr, const char *name)
 
 _Static_assert(PLATFORM_NOWHERE == STUB_NOWHERE && STUB_NOWHERE == STUB_VDSO + STUB_VDSO_SIZE, "stublayout.h");
 
-/*
- * Does the zygote have the code where it should be?  It could not tell by itself whether it got
- * along.  Compared whole: the offsets come from our own copy.
- */
-static bool
-arrived(const struct hostvdso *v)
+bool
+hostvdso_arrived(const struct hostvdso *v)
 {
 	const char *ours = (const char *)(uintptr_t)(v->start + v->code);
 	uint64_t len = total(v) - v->code;
@@ -189,7 +185,7 @@ platform_vdso(const char *name)
 	const struct hostvdso *v = &plat.vdso;
 	uint64_t at;
 
-	if (v->code == 0 || plat.zygote == NULL || !arrived(v))
+	if (v->code == 0)
 		return 0;
 	at = hostvdso_symbol((const char *)(uintptr_t)(v->start + v->code), name);
 	return at != 0 ? STUB_VDSO + v->code + at : 0;

@@ -25,6 +25,11 @@ bool hostvdso_complete(const struct hostvdso *v, uint64_t ehdr) MUST_CHECK;
 
 /* Looks for it in this process, whose self/maps lies below the descriptor proc. -ENOENT. */
 int hostvdso_find(int proc, struct hostvdso *v) MUST_CHECK;
+/*
+ * Does the zygote, which has come up, have the code where it should be?  It could not tell by itself whether it got
+ * along.  Compared whole: the offsets come from our own copy.
+ */
+bool hostvdso_arrived(const struct hostvdso *v) MUST_CHECK;
 /* Offset of a function from the head of the ELF image at ehdr; 0: none. */
 uint64_t hostvdso_symbol(const char *ehdr, const char *name);
 /* *slot: where in memory the function that regs are in, at offset at, finds its return address.  False: not known.  vdsoframe.c */

@@ -42,9 +42,11 @@ struct platform_conf {
 /*
  * Makes the zygote and the shared control file.  Called once, before the filter
  * and before any thread.  -EOPNOTSUPP with a sentence in *why when the host can't run
- * this platform.
+ * this platform.  The zygote comes up by itself meanwhile: platform_ready waits for it, once, before the first space is asked
+ * for.  -EAGAIN with a sentence when it does not.
  */
 int platform_boot(const struct platform_conf *conf, const char **why) MUST_CHECK;
+int platform_ready(const char **why) MUST_CHECK;
 /* Called on the way out; all stubs die with the sentry anyway (it is init of their pid namespace). */
 void platform_shutdown(void);
 /*
@@ -55,7 +57,7 @@ extern uint32_t platform_fp_size;
 extern const char *platform_name;
 /*
  * Address in every space, above GUEST_TOP, of a function of the host's vDSO, which guest code may call;
- * 0: there is none, the call has to be made.  After platform_boot.
+ * 0: there is none, the call has to be made.  After platform_ready.
  */
 uint64_t platform_vdso(const char *name);
 bool platform_in_vdso(uint64_t rip);

@@ -35,7 +35,8 @@ slot_mem(unsigned slot)
 	return plat.ctl_base + (uint64_t)slot * STUB_SLOT_STRIDE;
 }
 
-int
+/* A slot and a struct; no process. */
+static int
 space_alloc(struct space **out)
 {
 	struct space *s = obj_new(space);
@@ -261,24 +262,46 @@ space_settle(struct space *s)
 	ctx_born(s, err);
 }
 
-/* Asks from's mapper for a copy of its process, with a guest thread in it; the answer is still to come. */
+/* A space to be, with a guest thread, and the command that asks from's mapper for it. */
+static int
+fork_prepare(struct space *from, struct space **out)
+{
+	struct space *s;
+	int err = space_alloc(&s);
+
+	if (err)
+		return err;
+	batch_fill(s, ctx_conceive(s));
+	from->cmd->ent[0] = (struct stub_ent){ .op = MOP_FORK, .args = { (uint64_t)s->slot * STUB_SLOT_STRIDE } };
+	*out = s;
+	return 0;
+}
+
+int
+space_conceive(void)
+{
+	int err = space_alloc(&plat.zygote);
+
+	if (!err)
+		err = fork_prepare(plat.zygote, &plat.pending);
+	if (!err)
+		batch_fill(plat.zygote, 1);
+	return err;
+}
+
+/* Asks from's mapper for a copy of its process; the answer is still to come. */
 static int
 fork_start(struct space *from, struct space **out)
 {
-	struct space *s;
 	int err;
 
 	space_settle(from);
 	if (atomic_load(&from->dead))
 		return -ESRCH;
-	err = space_alloc(&s);
-	if (err)
-		return err;
-	batch_fill(s, ctx_conceive(s));
-	from->cmd->ent[0] = (struct stub_ent){ .op = MOP_FORK, .args = { (uint64_t)s->slot * STUB_SLOT_STRIDE } };
-	batch_start(from, 1);
-	*out = s;
-	return 0;
+	err = fork_prepare(from, out);
+	if (!err)
+		batch_start(from, 1);
+	return err;
 }
 
 /* Reads the mapper's answer: s->pid becomes its process, or -1. */

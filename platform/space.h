@@ -180,7 +180,8 @@ uint64_t stub_text_word(unsigned at);			/* from the table of STUB_T_* */
 int zygote_start(const struct platform_conf *conf, unsigned slot, const char **why) MUST_CHECK;
 
 /* space.c */
-int space_alloc(struct space **out) MUST_CHECK;		/* a slot and a struct; no process */
+/* The zygote, without a process yet, and the first blank space: to fork that is the first batch, which lies ready. */
+int space_conceive(void) MUST_CHECK;
 /* Waits for the end of a new stub's birth: descriptors, first batch, first thread. s->mu held. Dead if it went badly. */
 void space_settle(struct space *s);
 /* Runs the n entries that the caller has filled in; -errno of the first that failed (its index in *at), -ESRCH. */

@@ -348,6 +348,7 @@ void
 boot(struct bootspec *spec)
 {
 	struct task *init = NULL;
+	const char *unready = NULL;
 	char why[512] = "";
 	int err, exit_code = 1, status = 0;
 
@@ -386,6 +387,12 @@ boot(struct bootspec *spec)
 	make_mounts(init, spec);
 	hide_paths(init, spec);
 	seal_root(spec);
+	err = platform_ready(&unready);
+	if (err)
+		boot_fail(unready, err);
+	err = vdso_boot();
+	if (err)
+		boot_fail("no memory for the vDSO", err);
 	err = control_init(BOOT_FD_CONTROL);
 	if (err)
 		boot_fail("cannot serve the control socket", err);

@@ -119,7 +119,7 @@ tasks_boot(void)
 	ticks_calibrate();
 	/* libc would count CPUs by opening a file when threads ask for arenas of their own. */
 	(void)mallopt(M_ARENA_MAX, 1);
-	return vdso_boot();
+	return 0;
 }
 
 void

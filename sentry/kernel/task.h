@@ -359,7 +359,7 @@ struct image { struct mm *mm; uint64_t entry, sp; };
 int elf_load(struct task *t, struct exec_request *r, struct image *out) MUST_CHECK;	/* handles #! by rewriting r; -ENOEXEC ... */
 /* The vDSO page(s): maps it and returns its base. sentry/kernel/vdso.c */
 int vdso_map(struct mm *mm, uint64_t *base) MUST_CHECK;
-int vdso_boot(void) MUST_CHECK;				/* once, after pages_boot and platform_boot */
+int vdso_boot(void) MUST_CHECK;				/* once, after pages_boot and platform_ready */
 /* Before a signal: true when the guest is in the host's vDSO and has to run on until it is out. */
 bool vdso_leave(struct task *t) MUST_CHECK;
 /* It is not to leave after all: a fault is to be delivered where it happened. */

@@ -92,6 +92,8 @@ boot_as(const char *name, bool filter)
 	if (memfile < 0 || ftruncate(memfile, 64 << 20) != 0 || conf.proc_dirfd < 0)
 		return -ENFILE;
 	err = platform_boot(&conf, &why);
+	if (err == 0)
+		err = platform_ready(&why);
 	if (err) {
 		fprintf(stderr, "boot: %s\n", why);
 		return err;

@@ -48,6 +48,7 @@ uint32_t platform_fp_size = 512;
 const char *platform_name = "test";
 
 int platform_boot(const struct platform_conf *c, const char **why) { (void)c; (void)why; return 0; }
+int platform_ready(const char **why) { (void)why; return 0; }
 void platform_shutdown(void) { }
 uint64_t platform_vdso(const char *name) { (void)name; return 0; }
 bool platform_in_vdso(uint64_t rip) { (void)rip; return false; }
