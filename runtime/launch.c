@@ -277,18 +277,19 @@ start_both(struct launch *l, struct confine *c, int files[2], struct err *err)
 	int gofer_sync[2] = { -1, -1 };
 	int e;
 
-	c->peer = files[0];
-	e = start_gofer(l, c, gofer_sync, err);
+	/* The sentry has the longer way to go: it is first each time. */
+	c->peer = files[1];
+	e = start_sentry(l, c, err);
 	if (!e) {
-		c->peer = files[1];
-		e = start_sentry(l, c, err);
+		c->peer = files[0];
+		e = start_gofer(l, c, gofer_sync, err);
 	}
 	/* Only the children hold these from now on. */
 	close_all(files, 2);
 	if (!e)
-		e = serve_child(gofer_sync[0], l->gofer, c->rootless, true, "gofer", err);
-	if (!e)
 		e = serve_child(l->sync, l->sentry, c->rootless, false, "sentry", err);
+	if (!e)
+		e = serve_child(gofer_sync[0], l->gofer, c->rootless, true, "gofer", err);
 	close_all(gofer_sync, 2);
 	return e;
 }
