@@ -10,6 +10,7 @@
  *	STUB_CMD	commands to the mapper: read-only here, writable in the sentry
  *	STUB_RES	the mapper's results: read-only here, written through the descriptor
  *	STUB_SCRATCH	a private page for what the host insists to write; nobody reads it
+ *	STUB_WORLD	what the sentry tells all stubs, read-only, from the control file
  *	STUB_VDSO	the host's own vDSO behind its data pages, read-only; nothing where there is none
  */
 #ifndef BASE_STUBLAYOUT_H
@@ -22,6 +23,7 @@
 #define STUB_CTX_DATA		0x8000
 #define STUB_CTX_DATA_END	0x1a000
 #define STUB_CTX_WORK		0x1a000		/* commands to the guest's own thread */
+#define STUB_CTX_NAMES		0x1b000		/* names that are no links */
 #define STUB_CTX_MAX		8192
 /* What a guest thread may map and unmap itself: shorter pieces than this, and at least so far below the sets. */
 #define STUB_OWN_SPAN		0x40000000
@@ -39,6 +41,8 @@
 #define STUB_SLOT_SIZE		0x5000		/* commands and results */
 #define STUB_SLOT_STRIDE	0x8000		/* of slots in the control file */
 #define STUB_SCRATCH		0x7ffff0030000
+#define STUB_WORLD		0x7ffff0031000
+#define STUB_WORLD_OFF		0x120000000	/* in the control file, behind slots and sets */
 #define STUB_VDSO		0x7ffff0040000
 #define STUB_VDSO_SIZE		0x40000
 #define STUB_NOWHERE		0x7ffff0080000	/* right behind: never mapped */

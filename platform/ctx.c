@@ -103,6 +103,8 @@ set_wipe(struct ctx *c)
 	    MARSHAL_KIND(c->words >> MARSHAL_SECOND) == MARSHAL_BYTES)
 		memset(c->base + DATA_BIG, 0, DATA_BIG_SIZE);
 	memset(c->base + STUB_CTX_WORK, 0, c->worked * sizeof(struct stub_ent));
+	if (c->had_names)
+		memset(c->base + STUB_CTX_NAMES, 0, sizeof(struct stub_name) << NAME_SLOTS_LOG);
 	memset(c->sh, 0, CTX_HDR);
 }
 
@@ -285,7 +287,7 @@ ctx_new(struct space *s, struct ctx **out)
 		return err;
 	atomic_store(&c->kick, 0);
 	atomic_store(&c->sh->known, 0);
-	c->guest_gs = c->head_clean = false;
+	c->guest_gs = c->head_clean = c->names = false;
 	c->fp_to = 0;
 	/* A program that has just begun makes many calls, and few pauses. */
 	c->spin_here = c->spin_there = SPIN_FIRST;
@@ -665,6 +667,7 @@ make_control_file(const char **why)
 	if (err)
 		return err;
 	plat.ctl_base = base;
+	names_boot(plat.ctl_base + STUB_WORLD_OFF);
 	if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, plat.poke) != 0)
 		return -ENFILE;
 	return 0;

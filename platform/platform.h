@@ -227,8 +227,17 @@ int ctx_frame_set(struct ctx *c, uint64_t fp, const void *head) MUST_CHECK;
  */
 enum ctx_answer {
 	ANSWER_PID = 1, ANSWER_UID, ANSWER_GID, ANSWER_EUID, ANSWER_EGID, ANSWER_PPID, ANSWER_PGRP, ANSWER_TID,
+	ANSWER_NO_LINK,
 };
 void ctx_answer(struct ctx *c, enum ctx_answer which, uint32_t value);
+/*
+ * And that readlink(path), of len bytes with its NUL, is EINVAL: what is there is no symbolic link.  names is what
+ * platform_names said before that was looked up; the stub says so until platform_names_changed, which everybody calls
+ * who has changed something about names, permissions, roots or mounts, before its own call ends.
+ */
+void ctx_no_link(struct ctx *c, uint64_t names, const char *path, size_t len);
+uint64_t platform_names(void);
+void platform_names_changed(void);
 
 /*
  * Guest memory that the stub itself copies, for a ctx stopped at a patched call; no call to the host.

@@ -29,7 +29,8 @@ _Static_assert(SIGFRAME_FP_HEAD == FP_HEAD, "head of an FP image");
 #define MAX_SPACES	16384u
 #define MAX_CTXS	32768u
 #define CTL_CTX_OFF	((uint64_t)MAX_SPACES * STUB_SLOT_STRIDE)
-#define CTL_SIZE	(CTL_CTX_OFF + (uint64_t)MAX_CTXS * STUB_CTX_SIZE)
+#define CTL_SIZE	(STUB_WORLD_OFF + PAGE_SIZE)
+_Static_assert(STUB_WORLD_OFF == CTL_CTX_OFF + (uint64_t)MAX_CTXS * STUB_CTX_SIZE, "world");
 #define STOCK_MAX	2u		/* blank stubs ahead, besides one under way */
 #define FP_MAX		12288u
 #define FP_SW_OFF	464		/* sw_reserved of an FP image */
@@ -82,6 +83,7 @@ struct ctx {
 	unsigned	worked;		/* [t] commands in its largest batch */
 	uint32_t	out_at, out_end; /* [t] room for results in the set; none when equal */
 	bool		guest_gs;	/* [t] %gs is the guest's own */
+	bool		names, had_names; /* [t] its table of names is in use, or was */
 	bool		patched;	/* [t] stopped at a patched call: registers in the header, not in a frame */
 	bool		partial;	/* [t] only the number, the arguments and rax of these were read, or changed */
 	bool		live;		/* [t] and the stub still holds the others */
@@ -203,6 +205,9 @@ extern __thread bool ctx_stub_awake;			/* the stub of this thread's guest waits 
 unsigned ctx_conceive(struct space *s);			/* the commands that make the first thread of a new stub; how many */
 void ctx_born(struct space *s, int err);		/* they were carried out, or not */
 void ctx_release_locked(struct ctx *c);			/* its slot and struct; plat.mu held */
+
+/* names.c: the world page, as the sentry sees it. */
+void names_boot(char *page);
 
 /* reaper.c: learns of the end of stubs. */
 bool space_is_gone(struct space *s);			/* asks the host */

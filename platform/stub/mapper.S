@@ -138,6 +138,15 @@ boot:
 	syscall
 	cmp	%rdi, %rax
 	jne	fail
+	movabs	$STUB_WORLD, %rdi
+	mov	$1, %edx			/* PROT_READ */
+	mov	$0x11, %r10d			/* MAP_SHARED | MAP_FIXED */
+	mov	$STUB_FD_CTL, %r8d
+	movabs	$STUB_WORLD_OFF, %r9
+	mov	$NR_mmap, %eax
+	syscall
+	cmp	%rdi, %rax
+	jne	fail
 	mov	$STUB_FD_NEW, %edi
 	mov	$NR_close, %eax
 	syscall

@@ -98,6 +98,15 @@
 #define DATA_BIG	(STUB_CTX_DATA + 2 * DATA_SMALL)
 #define DATA_BIG_SIZE	0x10000
 
+/* Names that are no symbolic links (names.c): where a name of so many bytes, NUL included, is in the table, if at all. */
+#define NAME_SLOTS_LOG	6
+#define NAME_SIZE_LOG	8
+#define NAME_FACTOR	0x9e3779b1
+#define NAME_STATE	0
+#define NAME_LEN	8
+#define NAME_TEXT	16
+#define NAME_MAX_LEN	240
+
 /* Bit n: fcntl's command n has a struct flock: F_GETLK, F_SETLK, F_SETLKW, and the same of open file descriptions. */
 #define LOCK_COMMANDS	0x70000000e0
 
@@ -193,6 +202,19 @@ struct stub_ctx {
 	_Atomic uint32_t fp_rest;	/* bytes of an image behind its head */
 };
 
+struct stub_name {
+	uint64_t	names;		/* the state of all names that this was true in; 0: none */
+	uint32_t	len, pad;
+	char		text[NAME_MAX_LEN];
+};
+
+struct stub_world {
+	_Atomic uint64_t names;		/* the state of names, permissions and mounts */
+};
+
+_Static_assert(sizeof(struct stub_name) == 1 << NAME_SIZE_LOG && offsetof(struct stub_name, text) == NAME_TEXT &&
+    STUB_CTX_WORK + WORK_MAX * ENT_SIZE <= STUB_CTX_NAMES &&
+    STUB_CTX_NAMES + (1 << (NAME_SIZE_LOG + NAME_SLOTS_LOG)) <= STUB_CTX_SIZE - CTX_HDR, "names");
 _Static_assert(sizeof(struct stub_ent) == ENT_SIZE && offsetof(struct stub_ent, args) == ENT_ARGS, "entry");
 _Static_assert(offsetof(struct stub_cmd, ent) == CMD_ENT && offsetof(struct stub_cmd, id) == CMD_ID, "cmd");
 _Static_assert(sizeof(struct stub_cmd) <= STUB_CMD_SIZE, "cmd size");
@@ -228,7 +250,6 @@ AT(fp_to, CTX_FP_TO);
 AT(fp_rest, CTX_FP_REST);
 #undef AT
 _Static_assert(CTX_FLAGS == 64 && CTX_OUT_N % 64 == 0, "lines");
-_Static_assert(STUB_CTX_WORK + WORK_MAX * ENT_SIZE <= STUB_CTX_SIZE - CTX_HDR, "work");
 _Static_assert(DATA_BIG + DATA_BIG_SIZE == STUB_CTX_DATA_END && sizeof(struct stub_ctx) <= CTX_HDR, "ctx");
 
 /* The linked stub (blob.S). */

@@ -1,11 +1,14 @@
 /*
- * answers: what a task's stub may say on its behalf, without a call: who it is (ctx_answer).
+ * answers: what a task's stub may say on its behalf, without a call: who it is (ctx_answer), and of names that it has asked
+ * about that they are no symbolic links (ctx_no_link).
  *
  * Whoever changes one of these tells the stubs before anybody can know of the change: a parent's
  * death and a group's new member under the tasks lock, credentials in the call of the task itself.
  * With strace every call has to be seen, so nothing is told.
  */
 #include "sentry/kernel/tasktree.h"
+
+#include <string.h>
 
 static void
 tell_family(struct task *t)
@@ -58,4 +61,11 @@ answers_begin(struct task *t)
 	ctx_answer(t->ctx, ANSWER_TID, (uint32_t)t->tid);
 	tell_family(t);
 	mutex_unlock(&kernel.tasks_mu);
+}
+
+void
+answers_no_link(struct task *t, uint64_t names, const char *path)
+{
+	if (!kernel.strace && t->ctx)
+		ctx_no_link(t->ctx, names, path, strlen(path) + 1);
 }

@@ -157,6 +157,7 @@ struct task {
 	_Atomic uint32_t personality;
 	char		 comm[16];	/* [m] alloc_mu */
 	const char	*walk_rest;	/* [t] the path after the name being looked up; NULL outside a walk */
+	bool		walk_known;	/* [t] all that its last walk has seen changes by calls alone (path.c) */
 	struct restart_block {
 		int64_t (*fn)(struct task *t);
 		uint64_t deadline_ns; gaddr_t p1; uint64_t v1, v2, v3;
@@ -359,6 +360,8 @@ struct image { struct mm *mm; uint64_t entry, sp; };
 int elf_load(struct task *t, struct exec_request *r, struct image *out) MUST_CHECK;	/* handles #! by rewriting r; -ENOEXEC ... */
 /* The vDSO page(s): maps it and returns its base. sentry/kernel/vdso.c */
 int vdso_map(struct mm *mm, uint64_t *base) MUST_CHECK;
+/* path, absolute, is no symbolic link, as was found after platform_names had said `names`: t's stub is told (answers.c). */
+void answers_no_link(struct task *t, uint64_t names, const char *path);
 int vdso_boot(void) MUST_CHECK;				/* once, after pages_boot and platform_ready */
 /* Before a signal: true when the guest is in the host's vDSO and has to run on until it is out. */
 bool vdso_leave(struct task *t) MUST_CHECK;

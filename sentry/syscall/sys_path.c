@@ -304,6 +304,7 @@ int64_t
 sys_readlinkat(struct task *t, int32_t dirfd, gaddr_t path, gaddr_t buf, int32_t size)
 {
 	AUTO_FREE char *name = NULL, *text = NULL;
+	uint64_t names = platform_names();
 	struct path p;
 	struct inode *i;
 	int err, n;
@@ -325,10 +326,13 @@ sys_readlinkat(struct task *t, int32_t dirfd, gaddr_t path, gaddr_t buf, int32_t
 	if (err)
 		return err;
 	i = p.dentry->inode;
-	if (!S_ISLNK(i->type))
+	if (!S_ISLNK(i->type)) {
 		n = name[0] == '\0' ? -ENOENT : -EINVAL;
-	else
+		if (name[0] == '/' && t->walk_known)
+			answers_no_link(t, names, name);
+	} else {
 		n = i->ops->readlink(t, i, text, PATH_LIMIT);
+	}
 	path_put(&p);
 	if (n < 0)
 		return n;
@@ -409,6 +413,7 @@ sys_chroot(struct task *t, gaddr_t path)
 		path_put(&p);
 	else
 		fs_set(t, &t->fs->root, &p);
+	platform_names_changed();
 	return err;
 }
 

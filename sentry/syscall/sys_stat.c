@@ -223,6 +223,7 @@ set_mode(struct task *t, const struct path *p, uint32_t mode)
 	if (!cred_in_group(task_cred(t), gid) && !task_capable(t, CAP_FSETID))
 		a.mode &= ~(uint32_t)S_ISGID;
 	err = i->ops->setattr(t, i, &a, ATTR_MODE | ATTR_CTIME);
+	platform_names_changed();
 	if (!err)
 		fsnotify_dentry(p->dentry, IN_ATTRIB);
 	return err;
@@ -303,6 +304,7 @@ set_owner(struct task *t, const struct path *p, uint32_t uid, uint32_t gid)
 			which |= ATTR_MODE;
 	}
 	err = i->ops->setattr(t, i, &a, which);
+	platform_names_changed();
 	if (!err)
 		fsnotify_dentry(p->dentry, IN_ATTRIB);
 	return err;

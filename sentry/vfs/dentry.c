@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/kmem.h"
+#include "platform/platform.h"
 #include "sentry/vfs/inode.h"
 #include "sentry/vfs/path.h"
 
@@ -229,6 +230,7 @@ dentry_unhash(struct dentry *d)
 	mutex_lock(&dcache_mu);
 	owed = unhash_locked(d);
 	mutex_unlock(&dcache_mu);
+	platform_names_changed();
 	if (owed)
 		dentry_put(d);
 }
@@ -356,6 +358,7 @@ dentry_forget(struct dentry *parent, const char *name)
 	if (d)
 		owed = unhash_locked(d);
 	mutex_unlock(&dcache_mu);
+	platform_names_changed();
 	if (owed)
 		dentry_put(d);
 }
@@ -396,6 +399,7 @@ dentry_move(struct dentry *d, struct dentry *parent, const char *name)
 	if (d->hashed)
 		BUG_ON(tree_insert(&parent->children, &d->node) != 0);
 	mutex_unlock(&dcache_mu);
+	platform_names_changed();
 	if (owed)
 		dentry_put(victim);
 	dentry_put(old_parent);
@@ -437,6 +441,7 @@ dentry_exchange(struct dentry *a, struct dentry *b)
 		BUG_ON(tree_insert(&b->parent->children, &b->node) != 0);
 	}
 	mutex_unlock(&dcache_mu);
+	platform_names_changed();
 }
 
 bool

@@ -97,6 +97,7 @@ attach_locked(struct mount *m, struct mount *parent, struct dentry *at)
 	m->ns = parent->ns;
 	atomic_fetch_add(&at->mounted, 1);
 	list_push_back(&parent->children, &m->sibling);
+	platform_names_changed();
 }
 
 /*
@@ -113,6 +114,7 @@ detach_locked(struct mount *m, struct path *left)
 	m->mountpoint = NULL;
 	m->parent = NULL;
 	m->ns = NULL;
+	platform_names_changed();
 }
 
 static struct mount *
@@ -432,6 +434,7 @@ repoint_one(struct process *p, void *arg)
 		path_put(&drop[0]);
 		path_put(&drop[1]);
 	}
+	platform_names_changed();
 	fsinfo_put(fs);
 	task_put(leader);
 	return true;

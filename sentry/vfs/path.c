@@ -33,6 +33,7 @@ struct walk {
 	char		*buf;		/* that text when it is a link's target: owned */
 	unsigned	 links, depth;
 	bool		 must_dir;	/* the end had a trailing slash */
+	bool		 known;		/* only in filesystems where nobody but us changes a name */
 	struct { char *buf; const char *rest; } stack[LINK_LIMIT];
 };
 
@@ -47,6 +48,12 @@ static bool
 is_dir(const struct path *p)
 {
 	return p->dentry->inode && S_ISDIR(p->dentry->inode->type);
+}
+
+static bool
+is_known(const struct path *p)
+{
+	return !(p->dentry->super->flags & (SUPER_NOCACHE | SUPER_REVALIDATE));
 }
 
 static void
@@ -112,6 +119,7 @@ walk_init(struct walk *w, struct task *t, int32_t dirfd, const struct path *star
 	w->buf = NULL;
 	w->links = w->depth = 0;
 	w->must_dir = false;
+	w->known = true;
 	w->root = w->cur = (struct path){ NULL, NULL };
 	if (name[0] == '\0' && !(flags & WALK_EMPTY))
 		return -ENOENT;
@@ -306,6 +314,7 @@ walk_run(struct walk *w, struct walk_end *end)
 		w->rest += len;
 		slash = *w->rest == '/';
 		final = w->depth == 0 && w->rest[strspn(w->rest, "/")] == '\0';
+		w->known &= is_known(&w->cur);
 		if (!is_dir(&w->cur))
 			return -ENOTDIR;
 		err = inode_permission(w->t, w->cur.dentry->inode, MAY_EXEC);
@@ -334,6 +343,7 @@ walk_run(struct walk *w, struct walk_end *end)
 		if (err)
 			return err;
 	}
+	w->known &= is_known(&w->cur);
 	if (end) {
 		end->kind = LAST_ROOT;
 		end->slash = false;
@@ -353,6 +363,7 @@ walk(struct task *t, int32_t dirfd, const struct path *start, const char *name, 
 
 	if (!err)
 		err = walk_run(&w, end);
+	t->walk_known = w.known;
 	if (!err) {
 		*out = w.cur;
 		w.cur = (struct path){ NULL, NULL };

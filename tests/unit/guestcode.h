@@ -178,6 +178,7 @@ struct kicker {
 	struct ctx *c;
 	unsigned ms;
 	int times;
+	uint64_t when;		/* not before the guest has put something there, or a second has passed; 0: at once */
 };
 
 static void *
@@ -186,6 +187,13 @@ kick_later(void *arg)
 	struct kicker *k = arg;
 	_Atomic uint32_t never = 0;
 
+	for (int i = 0; i < 100 && k->when != 0; i++) {
+		char c = 0;
+
+		if (space_read(k->c->s, k->when, &c, 1) != 1 || c != 0)
+			break;
+		(void)host_futex_wait(&never, 0, now_ns() + 10 * 1000000ULL, false);
+	}
 	for (int i = 0; i < k->times; i++) {
 		(void)host_futex_wait(&never, 0, now_ns() + k->ms * 1000000ULL, false);
 		ctx_kick(k->c);

@@ -89,13 +89,14 @@ END_TEST
 
 START_TEST(test_deaf_guest)
 {
-	/* A forged frame that blocks all signals, then spins: the kick is not answered, the guest dies of it. */
+	/* A forged frame that blocks all signals, then says so and spins: the kick is not answered, the guest dies of it. */
 	struct {
 		uint64_t head[5], regs[18];
 		uint16_t seg[4];
 		uint64_t err[5], rest[8], mask;
 	} f;
-	struct kicker k = { .ms = 50, .times = 1 };
+	static const char deaf[] = "\xc6\x04\x25\x00\x20\x60\x00\x01\xeb\xfe";	/* movb $1,DATA+0x2000; 1: jmp 1b */
+	struct kicker k = { .ms = 50, .times = 1, .when = DATA + 0x2000 };
 	pthread_t t;
 
 	START(jump);
@@ -108,7 +109,7 @@ START_TEST(test_deaf_guest)
 	f.seg[3] = 0x2b;
 	f.mask = ~0ULL;
 	ck_assert_int_eq(space_write(s, DATA, &f, sizeof f), sizeof f);
-	ck_assert_int_eq(space_write(s, CODE + 64, "\xeb\xfe", 2), 2);
+	ck_assert_int_eq(space_write(s, CODE + 64, deaf, sizeof deaf - 1), sizeof deaf - 1);
 	r.rdi = stub_word(STUB_T_RESTORER);
 	r.rsp = DATA;
 	k.c = c;
@@ -138,7 +139,7 @@ START_TEST(test_jump_into_stub)
 	struct ctx *c2;
 
 	START(jump);
-	for (uint64_t at = _i * 64; at < (uint64_t)_i * 64 + 64; at += 3) {
+	for (uint64_t at = _i * 64; at < (uint64_t)_i * 64 + 64; at += 11) {
 		struct abi_regs r2 = start_regs();
 		struct kicker k = { .ms = 20, .times = 1 };
 		pthread_t t;
@@ -525,7 +526,7 @@ cases(TCase *tc)
 	tcase_add_test(tc, test_forged_frame);
 	tcase_add_test(tc, test_deaf_guest);
 	tcase_add_test(tc, test_scribble);
-	tcase_add_loop_test(tc, test_jump_into_stub, 0, 6);
+	tcase_add_loop_test(tc, test_jump_into_stub, 0, 38);	/* up to the table at the end of the code */
 	tcase_add_test(tc, test_jump_into_mapper);
 	tcase_add_test(tc, test_call_from_guest_page);
 	tcase_add_test(tc, test_unmaps_itself);
