@@ -255,7 +255,9 @@ show_status(struct task *t, struct proc_inode *p, struct strbuf *sb)
 
 	(void)t;
 	take_snapshot(s, false, &n);
-	sb_printf(sb, "Name:\t%s\n", n.comm);
+	sb_puts(sb, "Name:\t");
+	comm_print(sb, n.comm);
+	sb_putc(sb, '\n');
 	status_creds(s, sb);
 	sb_printf(sb, "NStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", s->process->pid, s->tid, n.pgrp, n.session);
 	if (mm != NULL)

@@ -27,7 +27,8 @@ print_task(struct strbuf *sb, struct task *t)
 	mutex_lock(&t->alloc_mu);
 	memcpy(comm, t->comm, sizeof comm);
 	mutex_unlock(&t->alloc_mu);
-	sb_printf(sb, "  task %d %c %s", t->tid, state_letter(t), comm);
+	sb_printf(sb, "  task %d %c ", t->tid, state_letter(t));
+	comm_print(sb, comm);
 	if (nr >= 0)
 		sb_printf(sb, " in %s", name ? name : "an unknown call");
 	else if (atomic_load_explicit(&t->in_guest_since, memory_order_relaxed))
@@ -95,7 +96,9 @@ ps_process(struct process *p, void *arg)
 		mutex_lock(&t->alloc_mu);
 		memcpy(comm, t->comm, sizeof comm);
 		mutex_unlock(&t->alloc_mu);
-		sb_printf(sb, "%d %d %c %s\n", p->pid, process_ppid(p), state_letter(t), comm);
+		sb_printf(sb, "%d %d %c ", p->pid, process_ppid(p), state_letter(t));
+		comm_print(sb, comm);
+		sb_putc(sb, '\n');
 	}
 	task_put(t);
 	return true;

@@ -577,6 +577,19 @@ task_set_comm(struct task *t, const char *name)
 	mutex_unlock(&t->alloc_mu);
 }
 
+void
+comm_print(struct strbuf *sb, const char *comm)
+{
+	for (; *comm; comm++) {
+		if (*comm == '\n')
+			sb_puts(sb, "\\n");
+		else if (*comm == '\\')
+			sb_puts(sb, "\\\\");
+		else
+			sb_putc(sb, *comm);
+	}
+}
+
 /* ---- orphaned process groups ----------------------------------------------- */
 
 /* No member has a parent in another group of the same session: nobody could continue it. */

@@ -270,6 +270,8 @@ bool process_orphaned_pgrp(struct pidgroup *g);		/* tasks held */
 void process_each(bool (*fn)(struct process *p, void *arg), void *arg);
 uint64_t task_rlimit(struct task *t, int resource);	/* soft limit */
 void task_set_comm(struct task *t, const char *name);
+/* A task's name in a text of lines: newlines and backslashes written out, as in /proc/PID/status. */
+void comm_print(struct strbuf *sb, const char *comm);
 /* Fresh random bytes, from the host's generator. */
 void kernel_random(void *buf, size_t len);
 #define rlimit_of(t, r) task_rlimit((t), (r))

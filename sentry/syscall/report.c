@@ -119,8 +119,9 @@ report_print(void)
 		const struct missing *m = &missing.list[i];
 		struct strbuf sb = STRBUF(line, sizeof line);
 
-		sb_printf(&sb, "not provided: %s (%s, %llu times)\n", m->text, m->comm,
-		    (unsigned long long)m->count);
+		sb_printf(&sb, "not provided: %s (", m->text);
+		comm_print(&sb, m->comm);
+		sb_printf(&sb, ", %llu times)\n", (unsigned long long)m->count);
 		write_all(fd, line, sb.len);
 	}
 	if (missing.dropped || missing.n == 0) {

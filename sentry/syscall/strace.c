@@ -69,7 +69,9 @@ begin_line(struct strbuf *sb, struct task *t)
 	mutex_lock(&t->alloc_mu);
 	memcpy(comm, t->comm, sizeof t->comm);
 	mutex_unlock(&t->alloc_mu);
-	sb_printf(sb, "%d %s: ", t->tid, comm);
+	sb_printf(sb, "%d ", t->tid);
+	comm_print(sb, comm);
+	sb_puts(sb, ": ");
 }
 
 void

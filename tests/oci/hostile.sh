@@ -42,3 +42,14 @@ oci ps esc
 out_has 'a\?\[31mX' "ps: a name with an escape"
 oci kill esc KILL
 wait
+
+# nor make up a process
+two=$(printf 'a\n77 1 S init')
+cp "$WORK/esc/bin/$esc" "$WORK/esc/bin/$two"
+"$VILLAGE" --root "$WORK/state" "do" --id two --rootfs "$WORK/esc" -- "/bin/$two" >/dev/null 2>&1 </dev/null &
+until_ok sh -c "'$VILLAGE' --root '$WORK/state' ps two | grep -q 77"
+oci ps two
+out_has 'a\\n77 1 S init' "ps: a name with a line's end"
+equal "$(grep -cE '^ *77 ' <<<"$out")" 0 "ps: a process that is none"
+oci kill two KILL
+wait
