@@ -174,6 +174,9 @@ consume_locked(struct pipe *p, uint64_t n)
 		p->first_packet = (p->first_packet + 1) & (p->npages - 1);
 		p->npackets--;
 	}
+	/* A splice may take the beginning of a packet: the rest is one still. */
+	if (p->npackets && p->packets[p->first_packet].start < p->rpos)
+		p->packets[p->first_packet].start = p->rpos;
 	return capacity(p) - (p->wpos - p->rpos) >= ATOMIC_SIZE;
 }
 
