@@ -46,6 +46,13 @@ end_pos_set(struct file *f, int64_t *off, int64_t pos)
 	mutex_unlock(&f->pos_mu);
 }
 
+/* An eventfd and its kin: no type of file. Each read and write of theirs is one message, so nothing is spliced. */
+static bool
+is_object(const struct file *f)
+{
+	return f->inode->type == 0;
+}
+
 static int
 wait_ready(struct task *t, struct file *f, uint32_t events)
 {
@@ -96,6 +103,10 @@ copy_loop(struct task *t, struct file *in, int64_t *pos, struct file *out, int64
 		iob_fini(&b);
 		if (got <= 0) {
 			n = got;
+			break;
+		}
+		if (is_object(out)) {
+			n = -EINVAL;
 			break;
 		}
 		iob_init_kernel(&b, buf, (uint64_t)got);
@@ -196,7 +207,8 @@ from_pipe(struct task *t, struct file *in, struct file *out, int64_t *out_pos, u
 		}
 		if (!wait_for || done || nowait || (wait_for->flags & O_NONBLOCK))
 			break;
-		n = wait_ready(t, wait_for, wait_for == in ? POLLIN : POLLOUT);
+		/* What is ready and yet takes nothing must not keep a task that is to die. */
+		n = signal_pending(t) ? -ERESTARTSYS : wait_ready(t, wait_for, wait_for == in ? POLLIN : POLLOUT);
 		if (n)
 			break;
 	}
@@ -266,7 +278,7 @@ splice_files(struct task *t, struct file *in, int64_t *off_in, struct file *out,
 		return -EBADF;
 	if ((in_pipe && off_in) || (out_pipe && off_out))
 		return -ESPIPE;
-	if (!in_pipe && !out_pipe)
+	if ((!in_pipe && !out_pipe) || is_object(in) || is_object(out))
 		return -EINVAL;
 	if (in_pipe && out_pipe && in->wq == out->wq)
 		return -EINVAL;		/* two ends of one pipe */
