@@ -100,38 +100,41 @@ sys_memfd_create(struct task *t, gaddr_t uname, uint32_t flags)
 	return err ? err : fd_install(t, f, flags & MFD_CLOEXEC ? FD_CLOEXEC : 0);
 }
 
-/* Whether somebody may still write through a mapping. */
+/* Whether somebody may still write through a mapping. mobj.mu held. */
 static bool
 has_writable_mapping(struct tmpfs_data *d)
 {
 	struct region *r;
-	bool yes = false;
 
-	mutex_lock(&d->mobj.mu);
-	list_for_each(r, &d->mobj.regions, mobj_link)
-		yes |= (r->flags & REGION_SHARED) && (r->maxprot & PROT_WRITE);
-	mutex_unlock(&d->mobj.mu);
-	return yes;
+	list_for_each(r, &d->mobj.regions, mobj_link) {
+		if ((r->flags & REGION_SHARED) && (r->maxprot & PROT_WRITE))
+			return true;
+	}
+	return false;
 }
 
 static int
 add_seals(struct file *f, struct tmpfs_data *d, uint32_t seals)
 {
-	bool busy = has_writable_mapping(d);
 	int err = 0;
 
 	if (!(f->mode & FMODE_WRITE))
 		return -EPERM;
 	if (seals & ~(uint32_t)SEALS_KNOWN)
 		return -EINVAL;
+	/* Both locks: who maps comes before us and is seen, or later and finds the object sealed. */
+	mutex_lock(&d->mobj.mu);
 	mutex_lock(&d->mu);
 	if (d->seals & F_SEAL_SEAL)
 		err = -EPERM;
-	else if (seals & F_SEAL_WRITE && !(d->seals & F_SEAL_WRITE) && (busy || d->pins != 0))
+	else if (seals & F_SEAL_WRITE && !(d->seals & F_SEAL_WRITE) && (d->pins != 0 || has_writable_mapping(d)))
 		err = -EBUSY;
-	else
+	if (!err) {
 		d->seals |= seals;
+		d->mobj.sealed |= (seals & F_SEAL_WRITE) != 0;
+	}
 	mutex_unlock(&d->mu);
+	mutex_unlock(&d->mobj.mu);
 	return err;
 }
 

@@ -172,12 +172,15 @@ map_at(struct mm *mm, const struct mmap_args *a, struct mobj *mobj, uint64_t sta
 	if (r == NULL)
 		return -ENOMEM;
 	if (mobj != NULL) {
-		rest = region_clone(mm, r);
-		if (rest == NULL) {
-			region_drop(r, dead);
-			return -ENOMEM;
+		err = region_link_new(r);
+		if (!err) {
+			rest = region_clone(mm, r);
+			err = rest == NULL ? -ENOMEM : 0;
 		}
-		region_link(r);
+		if (err) {
+			region_drop(r, dead);
+			return err;
+		}
 	}
 	err = map_host(mm, r, old != 0, &reached);
 	if (err) {

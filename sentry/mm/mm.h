@@ -50,6 +50,7 @@ struct mobj {
 	const struct mobj_ops	*ops;
 	struct mutex		 mu;		/* rank mobj */
 	struct list		 regions;	/* [m] every region that maps it (region.mobj_link) */
+	bool			 sealed;	/* [m] no shared mapping may write, now or later */
 };
 
 void mobj_init(struct mobj *o, const struct mobj_ops *ops);

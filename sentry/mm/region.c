@@ -330,6 +330,24 @@ region_link(struct region *r)
 	mutex_unlock(&r->mobj->mu);
 }
 
+int
+region_link_new(struct region *r)
+{
+	int err = 0;
+
+	/* Its file may have been sealed since that was asked for the right to write. */
+	mutex_lock(&r->mobj->mu);
+	if (r->mobj->sealed && (r->flags & REGION_SHARED)) {
+		if (r->prot & PROT_WRITE)
+			err = -EPERM;
+		r->maxprot &= ~(uint32_t)PROT_WRITE;
+	}
+	if (!err)
+		list_push_back(&r->mobj->regions, &r->mobj_link);
+	mutex_unlock(&r->mobj->mu);
+	return err;
+}
+
 static void
 region_unlink(struct region *r)
 {

@@ -50,6 +50,8 @@ struct region *region_clone(struct mm *mm, const struct region *r);	/* with refe
  * for backing.  region_drop takes back a region that was never inserted.
  */
 void region_link(struct region *r);
+/* The same for a mapping that is no copy of another: takes from maxprot what a seal forbids; -EPERM when prot has it. */
+int region_link_new(struct region *r) MUST_CHECK;
 void region_drop(struct region *r, struct list *dead);
 void region_insert(struct mm *mm, struct region *r);	/* takes it over, links and counts it */
 void region_account(struct mm *mm, const struct region *r, bool add);
