@@ -21,7 +21,6 @@
 #define FLAGS_KNOWN	(MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB | 8u | 16u)
 #define NOEXEC_SEAL	8u			/* MFD_NOEXEC_SEAL, MFD_EXEC: newer than some headers */
 #define WITH_EXEC	16u
-#define SEAL_EXEC	0x20u			/* F_SEAL_EXEC */
 #define SEALS_KNOWN	(F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE | SEAL_EXEC)
 
 /* Made once, kept for good. */
@@ -116,15 +115,16 @@ has_writable_mapping(struct tmpfs_data *d)
 static int
 add_seals(struct file *f, struct tmpfs_data *d, uint32_t seals)
 {
+	struct tmpfs_node *n = tmpfs_of(f->inode);
 	int err = 0;
 
-	if (!(f->mode & FMODE_WRITE))
-		return -EPERM;
-	if (seals & ~(uint32_t)SEALS_KNOWN)
-		return -EINVAL;
-	/* Both locks: who maps comes before us and is seen, or later and finds the object sealed. */
+	/* All three locks: who maps or changes the mode comes before us and is seen, or later and sees the seal. */
 	mutex_lock(&d->mobj.mu);
+	mutex_lock(&n->amu);
 	mutex_lock(&d->mu);
+	/* What may be executed for good must not change either, as on Linux. */
+	if (seals & SEAL_EXEC && n->inode.attr.mode & 0111)
+		seals |= F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE;
 	if (d->seals & F_SEAL_SEAL)
 		err = -EPERM;
 	else if (seals & F_SEAL_WRITE && !(d->seals & F_SEAL_WRITE) && (d->pins != 0 || has_writable_mapping(d)))
@@ -134,6 +134,7 @@ add_seals(struct file *f, struct tmpfs_data *d, uint32_t seals)
 		d->mobj.sealed |= (seals & F_SEAL_WRITE) != 0;
 	}
 	mutex_unlock(&d->mu);
+	mutex_unlock(&n->amu);
 	mutex_unlock(&d->mobj.mu);
 	return err;
 }
@@ -145,6 +146,10 @@ memfd_seals(struct task *t, struct file *f, bool add, uint32_t seals)
 	int64_t now;
 
 	(void)t;
+	if (add && !(f->mode & FMODE_WRITE))
+		return -EPERM;
+	if (add && seals & ~(uint32_t)SEALS_KNOWN)
+		return -EINVAL;
 	if (d == NULL || strcmp(f->inode->super->fstype, "tmpfs") != 0)
 		return -EINVAL;
 	if (add)

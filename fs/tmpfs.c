@@ -336,6 +336,11 @@ tmpfs_setattr(struct task *t, struct inode *i, const struct iattr *attr, uint32_
 	}
 	mutex_lock(&i->mu);
 	mutex_lock(&n->amu);
+	if (which & ATTR_MODE && (attr->mode ^ i->attr.mode) & 0111 && n->data && tmpfs_data_sealed(n->data, SEAL_EXEC)) {
+		mutex_unlock(&n->amu);
+		mutex_unlock(&i->mu);
+		return -EPERM;
+	}
 	inode_setattr_locked(i, attr, which);
 	if (which & ATTR_SIZE)
 		i->attr.size = attr->size;

@@ -62,6 +62,8 @@ struct tmpfs_data {
 	uint32_t	 seals;		/* [m] F_SEAL_* */
 };
 
+#define SEAL_EXEC	0x20U	/* F_SEAL_EXEC, newer than some headers: whether it may be executed stays as it is */
+
 struct tmpfs_xattr {
 	struct list	 link;
 	uint32_t	 size;
@@ -160,6 +162,7 @@ int tmpfs_data_reserve(struct tmpfs_data *d, uint64_t off, uint64_t len, bool ke
 int64_t tmpfs_data_seek(struct tmpfs_data *d, uint64_t off, bool hole) MUST_CHECK;
 /* The first size bytes of a file, into data that nobody else sees yet. */
 int tmpfs_data_load(struct tmpfs_data *d, struct task *t, struct file *from, uint64_t size) MUST_CHECK;
+bool tmpfs_data_sealed(struct tmpfs_data *d, uint32_t seals);	/* any of them */
 uint64_t tmpfs_data_size(struct tmpfs_data *d, uint64_t *blocks);
 
 /* ---- tmpfs_file.c: file_ops on a node's data ------------------------------------------------ */

@@ -604,6 +604,17 @@ tmpfs_data_load(struct tmpfs_data *d, struct task *t, struct file *from, uint64_
 	return 0;
 }
 
+bool
+tmpfs_data_sealed(struct tmpfs_data *d, uint32_t seals)
+{
+	bool yes;
+
+	mutex_lock(&d->mu);
+	yes = d->seals & seals;
+	mutex_unlock(&d->mu);
+	return yes;
+}
+
 uint64_t
 tmpfs_data_size(struct tmpfs_data *d, uint64_t *blocks)
 {
