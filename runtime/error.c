@@ -196,10 +196,12 @@ int
 text_write(int dirfd, const char *path, const char *text, size_t len, unsigned mode)
 {
 	char *tmp = xasprintf("%s.tmp%d", path, (int)getpid());
-	int fd = openat(dirfd, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
-	int err = 0;
+	int fd, err = 0;
 	size_t done = 0;
 
+	/* In a directory of many somebody may have guessed the name: what he has put there is not written to. */
+	(void)unlinkat(dirfd, tmp, 0);
+	fd = openat(dirfd, tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
 	if (fd < 0) {
 		err = -errno;
 		free(tmp);

@@ -77,7 +77,7 @@ run_one(struct state *s, const json_t *hook, const char *when, const char *statu
 	if (pid < 0)
 		return err_set(err, errno, "hooks.%s: %s", when, path);
 	p.fd = (int)syscall(SYS_pidfd_open, pid, 0);
-	n = timeout > 0 ? poll(&p, 1, timeout * 1000) : 1;
+	n = timeout > 0 ? poll(&p, 1, min(timeout, INT32_MAX / 1000) * 1000) : 1;
 	if (n == 0)
 		(void)kill(pid, SIGKILL);
 	(void)close(p.fd);
