@@ -109,8 +109,9 @@ set_status_flags(struct task *t, struct file *f, uint32_t want)
 }
 
 static int64_t
-record_lock(struct task *t, struct file *f, uint32_t cmd, gaddr_t arg)
+record_lock(struct task *t, struct file *f, int32_t fd, uint32_t cmd, gaddr_t arg)
 {
+	AUTO_PUT(file) now = NULL;
 	struct abi_flock l;
 	bool ofd = cmd >= CMD_OFD_GETLK;
 	int err = copy_in(t, &l, arg, sizeof l);
@@ -123,7 +124,14 @@ record_lock(struct task *t, struct file *f, uint32_t cmd, gaddr_t arg)
 		err = flock_record_get(t, f, &l, ofd);
 		return err ? err : copy_out(t, arg, &l, sizeof l);
 	}
-	return flock_record_set(t, f, &l, ofd, cmd == CMD_SETLKW || cmd == CMD_OFD_SETLKW);
+	err = flock_record_set(t, f, &l, ofd, cmd == CMD_SETLKW || cmd == CMD_OFD_SETLKW);
+	if (err || ofd || l.l_type == F_UNLCK)
+		return err;
+	/* Closed while we waited?  Then that close came too early to drop this lock, and no other will. */
+	if (fd_get_path(t, fd, &now) == 0 && now == f)
+		return 0;
+	flock_posix_close(t->files, f);
+	return -EBADF;
 }
 
 /* Whether somebody goes by that id; 0 means nobody on purpose. */
@@ -191,7 +199,7 @@ owner_call(struct task *t, struct file *f, uint32_t cmd, uint64_t arg)
 
 /* Commands that need more than a descriptor. */
 static int64_t
-fcntl_file(struct task *t, struct file *f, uint32_t cmd, uint64_t arg)
+fcntl_file(struct task *t, struct file *f, int32_t fd, uint32_t cmd, uint64_t arg)
 {
 	switch (cmd) {
 	case F_SETFL:
@@ -202,7 +210,7 @@ fcntl_file(struct task *t, struct file *f, uint32_t cmd, uint64_t arg)
 	case CMD_OFD_GETLK:
 	case CMD_OFD_SETLK:
 	case CMD_OFD_SETLKW:
-		return record_lock(t, f, cmd, gaddr_from(arg));
+		return record_lock(t, f, fd, cmd, gaddr_from(arg));
 	case CMD_SETOWN:
 	case CMD_GETOWN:
 	case CMD_SETOWN_EX:
@@ -247,7 +255,7 @@ sys_fcntl(struct task *t, int32_t fd, uint32_t cmd, uint64_t arg)
 	case F_GETFL:
 		return f->flags;
 	default:
-		return f->mode & FMODE_PATH ? -EBADF : fcntl_file(t, f, cmd, arg);
+		return f->mode & FMODE_PATH ? -EBADF : fcntl_file(t, f, fd, cmd, arg);
 	}
 }
 
