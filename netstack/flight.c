@@ -8,7 +8,8 @@
  * A message's sockets are counted before it is queued and until after it has left the queue.  So what is on its way in
  * or out is counted, but found in no queue, and that makes it one that somebody can reach.  A socket that all
  * references to are in flight can be had only by taking a message off a queue; whoever could take the first one
- * has a descriptor of its own.
+ * has a descriptor of its own.  A peek takes nothing off, and is kept out while a look is taken: it could have one that
+ * was seen before and close the one that led there, which is seen after; then nobody would seem to reach either.
  */
 #include "netstack/unix.h"
 
@@ -57,6 +58,18 @@ flight_leave(const struct scm *s)
 		}
 		mutex_unlock(&flight_mu);
 	}
+}
+
+void
+flight_peek_begin(void)
+{
+	mutex_lock(&flight_mu);
+}
+
+void
+flight_peek_end(void)
+{
+	mutex_unlock(&flight_mu);
 }
 
 /* ---- out of reach ------------------------------------------------------------------ */

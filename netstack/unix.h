@@ -60,6 +60,9 @@ void unix_msg_free(struct unix_msg *m);	/* no lock held */
 /* flight.c: files are about to be queued, or have left the queue and are still held. */
 void flight_enter(const struct scm *s);
 void flight_leave(const struct scm *s);
+/* Around the taking of files that stay in a queue: not in the middle of a look for those in flight. */
+void flight_peek_begin(void);
+void flight_peek_end(void);
 /* Sockets have been queued, or one is closed: sockets in flight that nobody can reach any more may go. No lock held. */
 void flight_step(void);
 void unix_ucred_of(struct task *t, struct abi_ucred *out);

@@ -271,6 +271,23 @@ give_scm(struct unix_msg *m, struct scm *out, bool peek)
 	return 0;
 }
 
+/* The socket's lock, to take a message or to look at one: what a look hands out must not upset flight.c. */
+static void
+recv_lock(struct unix_sock *u, bool peek)
+{
+	if (peek)
+		flight_peek_begin();
+	mutex_lock(&u->sock.mu);
+}
+
+static void
+recv_unlock(struct unix_sock *u, bool peek)
+{
+	mutex_unlock(&u->sock.mu);
+	if (peek)
+		flight_peek_end();
+}
+
 /* One record: what does not fit is lost. */
 static int64_t
 recv_record(struct unix_sock *u, struct sock_recv *r)
@@ -281,11 +298,11 @@ recv_record(struct unix_sock *u, struct sock_recv *r)
 	uint64_t len, want;
 	int64_t n = 0;
 
-	mutex_lock(&u->sock.mu);
+	recv_lock(u, peek);
 	m = list_first(&u->queue, struct unix_msg, link);
 	if (m == NULL) {
 		n = empty_result(u);
-		mutex_unlock(&u->sock.mu);
+		recv_unlock(u, peek);
 		return n;
 	}
 	len = m->len;
@@ -301,7 +318,7 @@ recv_record(struct unix_sock *u, struct sock_recv *r)
 		list_remove(&m->link);
 		u->queued -= len;
 	}
-	mutex_unlock(&u->sock.mu);
+	recv_unlock(u, peek);
 	if (peek && (copy == NULL || n < 0))
 		return -ENOMEM;
 	want = min(len, iob_left(r->data));
@@ -376,7 +393,7 @@ recv_stream(struct unix_sock *u, struct sock_recv *r)
 		int64_t moved;
 		bool had_files = false;
 
-		mutex_lock(&u->sock.mu);
+		recv_lock(u, peek);
 		for (m = list_first(&u->queue, struct unix_msg, link); m != NULL && peek && at >= m->len - m->off; m = next) {
 			at -= m->len - m->off;
 			next = m->link.next == &u->queue ? NULL : list_entry(m->link.next, struct unix_msg, link);
@@ -384,13 +401,13 @@ recv_stream(struct unix_sock *u, struct sock_recv *r)
 		if (m == NULL || (done > 0 && !same_sender(u, m, &first))) {
 			int64_t end = m == NULL && done == 0 ? empty_result(u) : 0;
 
-			mutex_unlock(&u->sock.mu);
+			recv_unlock(u, peek);
 			if (done == 0 && m == NULL)
 				done = end;
 			break;
 		}
 		if (iob_left(r->data) == 0) {
-			mutex_unlock(&u->sock.mu);
+			recv_unlock(u, peek);
 			break;
 		}
 		if (done == 0) {
@@ -399,12 +416,12 @@ recv_stream(struct unix_sock *u, struct sock_recv *r)
 		}
 		had_files = m->scm.nfiles > 0;
 		if (give_scm(m, &got, peek) != 0) {
-			mutex_unlock(&u->sock.mu);
+			recv_unlock(u, peek);
 			done = done ? done : -ENOMEM;
 			break;
 		}
 		n = min(m->len - m->off - at, iob_left(r->data));
-		mutex_unlock(&u->sock.mu);
+		recv_unlock(u, peek);
 		if (!peek)
 			flight_leave(&got);
 		/* Only the reader takes pieces off the queue, so m stays. */
