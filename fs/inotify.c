@@ -12,6 +12,7 @@
 
 #include "base/kmem.h"
 #include "sentry/kernel/task.h"
+#include "sentry/kernel/user.h"
 #include "sentry/mm/usercopy.h"
 #include "sentry/syscall/syscall.h"
 #include "sentry/vfs/dentry.h"
@@ -20,6 +21,7 @@
 #include "sentry/vfs/mount.h"
 
 #define QUEUE_LIMIT	16384	/* as /proc/sys/fs/inotify/max_queued_events says */
+#define INSTANCE_LIMIT	128	/* max_user_instances */
 #define WATCH_LIMIT	65536	/* max_user_watches */
 #define NAME_STEP	sizeof(struct inotify_event)
 
@@ -34,8 +36,8 @@ struct inotify {
 	struct file	file;		/* first */
 	struct list	events, watches; /* [all] */
 	uint32_t	nevents;	/* [all] */
-	uint32_t	nwatches;	/* [all] */
 	int32_t		last_wd;	/* [all] */
+	struct user	*user;		/* [I] counted: who made it, and has its watches */
 };
 
 struct watch {
@@ -104,7 +106,7 @@ watch_unlink(struct watch *w, bool tell)
 {
 	list_remove(&w->on_inode);
 	list_remove(&w->on_inotify);
-	w->owner->nwatches--;
+	user_uncharge(&w->owner->user->watches);
 	if (tell)
 		queue_event(w->owner, w->wd, IN_IGNORED, 0, NULL);
 }
@@ -291,6 +293,8 @@ inotify_free(struct file *f)
 		list_remove(&e->link);
 		obj_free(event, e);
 	}
+	user_uncharge(&in->user->inotifies);
+	user_put(in->user);
 	file_fini(f);
 	obj_free(inotify, in);
 }
@@ -318,21 +322,28 @@ int64_t
 sys_inotify_init1(struct task *t, int32_t flags)
 {
 	AUTO_PUT(file) f = NULL;
+	AUTO_PUT(user) user = NULL;
 	struct inotify *in;
 	int err;
 
 	if (flags & ~(O_NONBLOCK | O_CLOEXEC))
 		return -EINVAL;
-	in = obj_new(inotify);
-	if (in == NULL)
+	user = user_get_uid(task_cred(t)->euid);
+	if (user == NULL)
 		return -ENOMEM;
-	list_init(&in->events);
-	list_init(&in->watches);
-	err = file_init_anon(&in->file, &inotify_ops, "anon_inode:inotify", 0600, O_RDONLY | (flags & O_NONBLOCK));
+	if (!user_charge(&user->inotifies, INSTANCE_LIMIT))
+		return -EMFILE;
+	in = obj_new(inotify);
+	err = in == NULL ? -ENOMEM : file_init_anon(&in->file, &inotify_ops, "anon_inode:inotify", 0600,
+	    O_RDONLY | (flags & O_NONBLOCK));
 	if (err) {
+		user_uncharge(&user->inotifies);
 		obj_free(inotify, in);
 		return err;
 	}
+	list_init(&in->events);
+	list_init(&in->watches);
+	in->user = steal(&user);
 	f = &in->file;
 	return fd_install(t, f, flags & O_CLOEXEC ? FD_CLOEXEC : 0);
 }
@@ -382,7 +393,8 @@ add_watch(struct inotify *in, struct path *p, uint32_t mask, struct watch *fresh
 			return wd;
 		}
 	}
-	if (in->nwatches >= WATCH_LIMIT) {
+	/* Linux would begin again at the first free number, after 2^31 of them. */
+	if (in->last_wd == INT32_MAX || !user_charge(&in->user->watches, WATCH_LIMIT)) {
 		mutex_unlock(&all_mu);
 		return -ENOSPC;
 	}
@@ -392,7 +404,6 @@ add_watch(struct inotify *in, struct path *p, uint32_t mask, struct watch *fresh
 	fresh->wd = ++in->last_wd;
 	list_push_back(&wl->watches, &fresh->on_inode);
 	list_push_back(&in->watches, &fresh->on_inotify);
-	in->nwatches++;
 	wd = fresh->wd;
 	*kept = true;
 	mutex_unlock(&all_mu);

@@ -13,6 +13,12 @@
  */
 #include "netstack/unix.h"
 
+#include <linux/capability.h>
+
+#include "abi/resource.h"
+#include "sentry/kernel/task.h"
+#include "sentry/kernel/user.h"
+
 static struct mutex flight_mu = MUTEX_INIT(RANK_flight);
 static struct list flying = LIST_INIT(flying);	/* [flight_mu] unix_sock.flight_link */
 static uint32_t nflying, nsteps;		/* [flight_mu] sockets in flight; steps since the last look */
@@ -25,9 +31,40 @@ unix_of_file(struct file *f)
 	return sk != NULL && sk->family == ABI_AF_UNIX ? unix_of(sk) : NULL;
 }
 
-void
-flight_enter(const struct scm *s)
+/* What a user has in flight is limited as if it were open still: it need not be, and so would have no limit. */
+static int
+charge(struct scm *s, struct task *t)
 {
+	bool exempt = task_capable(t, CAP_SYS_RESOURCE) || task_capable(t, CAP_SYS_ADMIN);
+
+	s->user = user_get_uid(task_cred(t)->uid);
+	if (s->user == NULL)
+		return -ENOMEM;
+	/* As on Linux the message that goes beyond is let through, and the next is not. */
+	if (!exempt && atomic_load(&s->user->in_flight) > task_rlimit(t, ABI_RLIMIT_NOFILE)) {
+		user_put(steal(&s->user));
+		return -ETOOMANYREFS;
+	}
+	atomic_fetch_add(&s->user->in_flight, s->nfiles);
+	return 0;
+}
+
+static void
+uncharge(struct scm *s)
+{
+	if (s->user == NULL)
+		return;
+	atomic_fetch_sub(&s->user->in_flight, s->nfiles);
+	user_put(steal(&s->user));
+}
+
+int
+flight_enter(struct scm *s, struct task *t)
+{
+	int err = s->nfiles != 0 ? charge(s, t) : 0;
+
+	if (err)
+		return err;
 	for (uint32_t i = 0; i < s->nfiles; i++) {
 		struct unix_sock *u = unix_of_file(s->files[i]);
 
@@ -41,11 +78,13 @@ flight_enter(const struct scm *s)
 		}
 		mutex_unlock(&flight_mu);
 	}
+	return 0;
 }
 
 void
-flight_leave(const struct scm *s)
+flight_leave(struct scm *s)
 {
+	uncharge(s);
 	for (uint32_t i = 0; i < s->nfiles; i++) {
 		struct unix_sock *u = unix_of_file(s->files[i]);
 

@@ -23,6 +23,7 @@ struct sockaddr_buf {
 struct scm {
 	struct file	**files;	/* counted; owned array */
 	uint32_t	 nfiles;
+	struct user	*user;		/* counted: who is charged for them while in flight; flight.c */
 	struct abi_ucred cred;
 	bool		 has_cred;	/* cred is meaningful */
 };

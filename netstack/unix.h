@@ -58,8 +58,8 @@ int64_t unix_recv(struct sock *sk, struct task *t, struct sock_recv *r);
 int unix_find(struct task *t, const struct sockaddr_buf *addr, int32_t type, struct unix_sock **out) MUST_CHECK;
 void unix_msg_free(struct unix_msg *m);	/* no lock held */
 /* flight.c: files are about to be queued, or have left the queue and are still held. */
-void flight_enter(const struct scm *s);
-void flight_leave(const struct scm *s);
+int flight_enter(struct scm *s, struct task *t) MUST_CHECK;	/* -ETOOMANYREFS, -ENOMEM */
+void flight_leave(struct scm *s);
 /* Around the taking of files that stay in a queue: not in the middle of a look for those in flight. */
 void flight_peek_begin(void);
 void flight_peek_end(void);

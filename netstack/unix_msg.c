@@ -44,6 +44,15 @@ unix_msg_free(struct unix_msg *m)
 	obj_free(unix_msg, m);
 }
 
+static void
+move_files(struct scm *to, struct scm *from)
+{
+	to->files = steal(&from->files);
+	to->user = steal(&from->user);
+	to->nfiles = from->nfiles;
+	from->nfiles = 0;
+}
+
 static bool
 is_stream(const struct sock *sk)
 {
@@ -198,22 +207,23 @@ unix_send(struct sock *sk, struct task *t, struct sock_send *s)
 		else
 			m->scm.cred = (struct abi_ucred){ t->process->pid, task_cred(t)->uid, task_cred(t)->gid };
 		m->scm.has_cred = true;
-		if (s->scm != NULL) {
-			m->scm.files = steal(&s->scm->files);
-			m->scm.nfiles = s->scm->nfiles;
-			s->scm->nfiles = 0;
-			flight_enter(&m->scm);
-			files |= m->scm.nfiles != 0;
+		if (s->scm != NULL && s->scm->nfiles != 0) {
+			err = flight_enter(s->scm, t);
+			if (err) {
+				iob_revert(s->data, m->len);
+				unix_msg_free(m);
+				break;
+			}
+			move_files(&m->scm, s->scm);
+			files = true;
 		}
 		if (sk->type == ABI_SOCK_DGRAM)
 			m->from = u->addr;
 		err = deliver(u, to, m);
 		if (err) {
-			if (s->scm != NULL) {
+			if (m->scm.nfiles != 0) {
 				flight_leave(&m->scm);
-				s->scm->files = steal(&m->scm.files);
-				s->scm->nfiles = m->scm.nfiles;
-				m->scm.nfiles = 0;
+				move_files(s->scm, &m->scm);
 			}
 			iob_revert(s->data, m->len);
 			unix_msg_free(m);
@@ -257,9 +267,7 @@ give_scm(struct unix_msg *m, struct scm *out, bool peek)
 	if (m->scm.nfiles == 0)
 		return 0;
 	if (!peek) {
-		out->files = steal(&m->scm.files);
-		out->nfiles = m->scm.nfiles;
-		m->scm.nfiles = 0;
+		move_files(out, &m->scm);
 		return 0;
 	}
 	out->files = scm_files_new();
