@@ -1,7 +1,8 @@
 /*
  * pts: pseudo-terminals: the master's file, and the devpts filesystem.  pty(7), pts(4).
  *
- * One table of pairs serves every mount of devpts.  A slave's node exists while its master is open.
+ * One table of pairs serves every mount of devpts.  A slave's node exists while its master is open; its number is
+ * given away again when nobody has either end.  Inodes and places may outlive both: they know which pair they were of.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,17 +24,21 @@
 #define PTY_LIMIT	1024
 
 struct pts_node {
+	bool	 taken;			/* somebody has an end of it */
+	uint64_t serial;		/* of the pair; never used again */
 	uint32_t uid, gid, mode;
-	struct timespec64 time;
 };
 
 static struct mutex pairs_mu = MUTEX_INIT(RANK_sighand);	/* inside any terminal's mu */
 static struct tty *pairs[PTY_LIMIT];		/* counted by the open master, or for good when the far end is the host */
 static struct pts_node nodes[PTY_LIMIT];
+static uint64_t last_serial;			/* [pairs_mu] */
+static struct list inodes = LIST_INIT(inodes);	/* [pairs_mu] pts_inode.link: all there are of slaves */
 static uint32_t default_mode = 0600, default_gid;
 
+/* The pair of a number, counted, and which one it is; NULL when there is none. */
 static struct tty *
-pair_get(int32_t n)
+pair_get(int32_t n, uint64_t *serial)
 {
 	struct tty *tty = NULL;
 
@@ -41,6 +46,7 @@ pair_get(int32_t n)
 		return NULL;
 	mutex_lock(&pairs_mu);
 	tty = tty_get(pairs[n]);
+	*serial = nodes[n].serial;
 	mutex_unlock(&pairs_mu);
 	return tty;
 }
@@ -233,16 +239,24 @@ pts_register(struct task *t, struct tty *tty)
 	int32_t n;
 
 	mutex_lock(&pairs_mu);
-	for (n = 0; n < PTY_LIMIT && pairs[n] != NULL; n++)
+	for (n = 0; n < PTY_LIMIT && nodes[n].taken; n++)
 		;
 	if (n < PTY_LIMIT) {
 		tty->index = n;
 		pairs[n] = tty;
-		nodes[n] = (struct pts_node){ .uid = task_cred(t)->fsuid, .gid = default_gid ? default_gid :
-		    task_cred(t)->fsgid, .mode = default_mode, .time = inode_now() };
+		nodes[n] = (struct pts_node){ .taken = true, .serial = ++last_serial, .uid = task_cred(t)->fsuid,
+		    .gid = default_gid ? default_gid : task_cred(t)->fsgid, .mode = default_mode };
 	}
 	mutex_unlock(&pairs_mu);
 	return n < PTY_LIMIT ? 0 : -ENOSPC;
+}
+
+void
+pts_forget(int32_t n)
+{
+	mutex_lock(&pairs_mu);
+	nodes[n].taken = false;
+	mutex_unlock(&pairs_mu);
 }
 
 int
@@ -252,7 +266,7 @@ ptmx_open(struct task *t, struct inode *i, uint32_t flags, struct file **out)
 	struct tty *tty;
 	int err;
 
-	tty = tty_new(0);
+	tty = tty_new(-1);
 	if (tty == NULL)
 		return -ENOMEM;
 	pf = obj_new(ptm_file);
@@ -279,6 +293,8 @@ ptmx_open(struct task *t, struct inode *i, uint32_t flags, struct file **out)
 struct pts_inode {
 	struct inode	inode;		/* first */
 	int32_t		index;		/* [I] -1: root, -2: ptmx */
+	uint64_t	serial;		/* [I] of the pair; the number may be another's by now */
+	struct list	link;		/* [pairs_mu] among all of slaves */
 };
 KMEM_CACHE(pts_inode);
 KMEM_CACHE(super);
@@ -293,6 +309,7 @@ pts_inode_new(struct super *s, int32_t index, uint32_t mode, struct inode **out)
 	if (p == NULL)
 		return -ENOMEM;
 	inode_init(&p->inode, &pts_ops, s, mode, RANK_inode);
+	list_init(&p->link);
 	p->index = index;
 	p->inode.attr.ino = index == -1 ? 1 : index == -2 ? 2 : (uint64_t)index + 3;
 	p->inode.attr.nlink = index == -1 ? 2 : 1;
@@ -303,31 +320,52 @@ pts_inode_new(struct super *s, int32_t index, uint32_t mode, struct inode **out)
 	return 0;
 }
 
+static struct pts_inode *
+pts_of(struct inode *i)
+{
+	return container_of(i, struct pts_inode, inode);
+}
+
 static void
 pts_free(struct inode *i)
 {
+	mutex_lock(&pairs_mu);
+	list_remove(&pts_of(i)->link);
+	mutex_unlock(&pairs_mu);
 	inode_fini(i);
-	obj_free(pts_inode, container_of(i, struct pts_inode, inode));
+	obj_free(pts_inode, pts_of(i));
 }
 
 static int32_t
 index_of(struct inode *i)
 {
-	return container_of(i, struct pts_inode, inode)->index;
+	return pts_of(i)->index;
+}
+
+/* What is kept of the pair of i while it has its number; else NULL. pairs_mu held. */
+static struct pts_node *
+node_locked(struct inode *i)
+{
+	struct pts_inode *p = pts_of(i);
+
+	return p->index >= 0 && nodes[p->index].taken && nodes[p->index].serial == p->serial ? &nodes[p->index] : NULL;
 }
 
 static int
 pts_getattr(struct task *t, struct inode *i, struct iattr *out)
 {
-	int32_t n = index_of(i);
 	int err = inode_plain_getattr(t, i, out);
+	const struct pts_node *n;
 
-	if (err || n < 0)
+	if (err)
 		return err;
 	mutex_lock(&pairs_mu);
-	out->uid = nodes[n].uid;
-	out->gid = nodes[n].gid;
-	out->mode = S_IFCHR | nodes[n].mode;
+	n = node_locked(i);
+	if (n != NULL) {
+		out->uid = n->uid;
+		out->gid = n->gid;
+		out->mode = S_IFCHR | n->mode;
+	}
 	mutex_unlock(&pairs_mu);
 	return 0;
 }
@@ -335,28 +373,66 @@ pts_getattr(struct task *t, struct inode *i, struct iattr *out)
 static int
 pts_setattr(struct task *t, struct inode *i, const struct iattr *attr, uint32_t which)
 {
-	int32_t n = index_of(i);
+	struct pts_node *n;
 
-	if (n >= 0) {
-		mutex_lock(&pairs_mu);
+	mutex_lock(&pairs_mu);
+	n = node_locked(i);
+	if (n != NULL) {
 		if (which & ATTR_MODE)
-			nodes[n].mode = attr->mode & 07777;
+			n->mode = attr->mode & 07777;
 		if (which & ATTR_UID)
-			nodes[n].uid = attr->uid;
+			n->uid = attr->uid;
 		if (which & ATTR_GID)
-			nodes[n].gid = attr->gid;
-		mutex_unlock(&pairs_mu);
+			n->gid = attr->gid;
 	}
+	mutex_unlock(&pairs_mu);
 	return inode_plain_setattr(t, i, attr, which & ~(uint32_t)ATTR_SIZE);
+}
+
+/* The inode of a pair that a mount has already, counted: who may open it is asked of one only. pairs_mu held. */
+static struct inode *
+inode_locked(struct super *s, int32_t n, uint64_t serial)
+{
+	struct pts_inode *p;
+
+	list_for_each(p, &inodes, link) {
+		if (p->index == n && p->serial == serial && p->inode.super == s)
+			return inode_tryget(&p->inode);
+	}
+	return NULL;
+}
+
+static int
+slave_inode(struct super *s, int32_t n, struct inode **out)
+{
+	struct inode *fresh, *old;
+	int err = pts_inode_new(s, n, S_IFCHR | 0620, &fresh);
+
+	if (err)
+		return err;
+	mutex_lock(&pairs_mu);
+	err = pairs[n] != NULL ? 0 : -ENOENT;
+	old = err ? NULL : inode_locked(s, n, nodes[n].serial);
+	if (!err && old == NULL) {
+		pts_of(fresh)->serial = nodes[n].serial;
+		fresh->attr.uid = nodes[n].uid;
+		fresh->attr.gid = nodes[n].gid;
+		fresh->attr.mode = S_IFCHR | nodes[n].mode;
+		list_push_back(&inodes, &pts_of(fresh)->link);
+		old = steal(&fresh);
+	}
+	mutex_unlock(&pairs_mu);
+	inode_put(fresh);
+	if (!err)
+		*out = old;
+	return err;
 }
 
 static int
 pts_lookup(struct task *t, struct inode *dir, const char *name, struct inode **out)
 {
-	AUTO_PUT(tty) tty = NULL;
 	char *end;
 	long n;
-	int err;
 
 	(void)t;
 	if (index_of(dir) != -1)
@@ -366,25 +442,28 @@ pts_lookup(struct task *t, struct inode *dir, const char *name, struct inode **o
 	n = strtol(name, &end, 10);
 	if (name[0] < '0' || name[0] > '9' || *end != '\0' || (name[0] == '0' && name[1] != '\0') || n >= PTY_LIMIT)
 		return -ENOENT;
-	tty = pair_get((int32_t)n);
-	if (tty == NULL)
-		return -ENOENT;
-	err = pts_inode_new(dir->super, (int32_t)n, S_IFCHR | 0620, out);
-	if (!err) {
-		mutex_lock(&pairs_mu);
-		(*out)->attr.uid = nodes[n].uid;
-		(*out)->attr.gid = nodes[n].gid;
-		(*out)->attr.mode = S_IFCHR | nodes[n].mode;
-		mutex_unlock(&pairs_mu);
+	return slave_inode(dir->super, (int32_t)n, out);
+}
+
+/* The pair of a slave's inode, counted; NULL when it is gone, whoever has its number now. */
+static struct tty *
+pair_of_inode(struct inode *i)
+{
+	uint64_t serial;
+	struct tty *tty = pair_get(index_of(i), &serial);
+
+	if (tty != NULL && serial != pts_of(i)->serial) {
+		tty_put(tty);
+		tty = NULL;
 	}
-	return err;
+	return tty;
 }
 
 /* A slave's name goes with its master, whoever still holds the node. */
 static int
 pts_revalidate(struct task *t, struct inode *dir, const char *name, struct inode *node)
 {
-	AUTO_PUT(tty) tty = pair_get(index_of(node));
+	AUTO_PUT(tty) tty = pair_of_inode(node);
 
 	(void)t, (void)dir, (void)name;
 	return index_of(node) < 0 || tty != NULL;
@@ -449,7 +528,8 @@ int
 pts_open(struct task *t, struct inode *i, uint32_t flags, struct file **out)
 {
 	int32_t n = (int32_t)(i->attr.rdev & 0xff) | (int32_t)(i->attr.rdev >> 12 & 0xfff00);
-	AUTO_PUT(tty) tty = pair_get(n);
+	uint64_t serial;
+	AUTO_PUT(tty) tty = pair_get(n, &serial);
 
 	return tty == NULL ? -EIO : tty_slave_open(t, tty, i, flags, out);
 }
@@ -461,8 +541,11 @@ pts_open_dir(struct task *t, struct inode *i, uint32_t flags, struct file **out)
 
 	if (index_of(i) == -2)
 		return ptmx_open(t, i, flags, out);
-	if (index_of(i) >= 0)
-		return pts_open(t, i, flags, out);
+	if (index_of(i) >= 0) {
+		AUTO_PUT(tty) tty = pair_of_inode(i);
+
+		return tty == NULL ? -EIO : tty_slave_open(t, tty, i, flags, out);
+	}
 	pf = obj_new(ptm_file);
 	if (pf == NULL)
 		return -ENOMEM;

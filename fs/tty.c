@@ -52,6 +52,8 @@ tty_new(int32_t index)
 void
 tty_release(struct tty *tty)
 {
+	if (tty->index >= 0)
+		pts_forget(tty->index);
 	mutex_fini(&tty->mu);
 	obj_free(tty, tty);
 }

@@ -74,6 +74,8 @@ void tty_host_kick(struct tty *tty);
 
 /* A number under /dev/pts for tty (its index), owned by t. -ENOSPC. */
 int pts_register(struct task *t, struct tty *tty) MUST_CHECK;
+/* Nobody has an end of it any more: the number may be given away. */
+void pts_forget(int32_t index);
 /* A file for the slave side; O_NOCTTY honoured. */
 int tty_slave_open(struct task *t, struct tty *tty, struct inode *i, uint32_t flags, struct file **out) MUST_CHECK;
 /* The same by its name under /dev/pts, so that ttyname(3) finds it; without a devpts there, as a nameless device. */
