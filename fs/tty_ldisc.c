@@ -289,9 +289,8 @@ erase_char(struct tty *tty)
 	if (!L_FLAG(tty, ECHOE)) {
 		echo(tty, CC(tty, VERASE));
 	} else if (c == '\t') {
-		uint32_t col = column_of_line(tty);
-
-		while (tty->column > col)
+		/* By the tab's own width: without OPOST, or room for output, the cursor's column stays where it is. */
+		for (uint32_t n = 8 - (column_of_line(tty) & 7); n > 0; n--)
 			out_process(tty, '\b');
 	} else {
 		/* A character of several bytes still fills one column. */
