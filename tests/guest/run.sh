@@ -19,7 +19,7 @@ done
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=../sanitizer.sh
 . "$here/../sanitizer.sh"
-seconds=${GUEST_TIMEOUT:-20}
+seconds=${GUEST_TIMEOUT:-40}
 platforms=()
 jobs=2
 strace=
