@@ -39,6 +39,7 @@ VALUE_ROW(pipe_max, "1048576")
 VALUE_ROW(max_map_count, "65530")
 VALUE_ROW(mmap_min_addr, "65536")
 VALUE_ROW(somaxconn, "4096")
+VALUE_ROW(max_dgram_qlen, "10")
 VALUE_ROW(randomize, "2")
 VALUE_ROW(max_user_watches, "65536")
 VALUE_ROW(max_user_instances, "128")
@@ -154,7 +155,8 @@ static const struct proc_entry vm_rows[] = {
 	ROW("overcommit_memory", 0644, zero), END,
 };
 static const struct proc_entry net_core_rows[] = { ROW("somaxconn", 0644, somaxconn), END };
-static const struct proc_entry net_rows[] = { DIR("core", net_core_rows), END };
+static const struct proc_entry net_unix_rows[] = { ROW("max_dgram_qlen", 0644, max_dgram_qlen), END };
+static const struct proc_entry net_rows[] = { DIR("core", net_core_rows), DIR("unix", net_unix_rows), END };
 
 const struct proc_entry proc_sys_rows[] = {
 	DIR("fs", fs_rows), DIR("kernel", kernel_rows), DIR("net", net_rows), DIR("vm", vm_rows), END,

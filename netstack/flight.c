@@ -171,6 +171,7 @@ seize_queue(struct unix_sock *u, struct list *seized)
 			continue;
 		list_remove(&m->link);
 		u->queued -= m->len - m->off;
+		u->nqueued--;
 		list_push_back(seized, &m->link);
 	}
 }

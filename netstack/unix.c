@@ -70,6 +70,7 @@ unix_alloc(struct task *t, int32_t type)
 	list_init(&u->queue);
 	list_init(&u->backlog);
 	list_init(&u->backlog_link);
+	list_init(&u->want_link);
 	list_init(&u->flight_link);
 	list_init(&u->todo_link);
 	u->backlog_max = 10;		/* datagrams that may wait: net.unix.max_dgram_qlen */
@@ -199,11 +200,14 @@ unix_close(struct sock *sk)
 	unread = !list_empty(&u->queue);
 	list_splice_back(&pending, &u->backlog);
 	list_splice_back(&queue, &u->queue);
-	u->queued = 0;
+	u->queued = u->nqueued = 0;
 	mutex_unlock(&sk->mu);
 	waitq_wake(&sk->wq, 0);
 	if (listened)
 		waitq_wake(&unix_space_wq, 0);
+	unix_room_forget(u);
+	if (u->sock.type == ABI_SOCK_DGRAM)
+		unix_room_made();
 	if (peer != NULL) {
 		part(u, peer, unread);
 		sock_put(&peer->sock);
@@ -531,6 +535,8 @@ connect_datagram(struct unix_sock *u, struct task *t, const struct sockaddr_buf 
 	u->peer = to;
 	u->state = to ? UNIX_CONNECTED : UNIX_IDLE;
 	mutex_unlock(&u->sock.mu);
+	/* Whom it talks to has no limit here any more. */
+	unix_room_made();
 	if (old != NULL)
 		sock_put(&old->sock);
 	waitq_wake(&u->sock.wq, 0);
@@ -654,8 +660,8 @@ unix_shutdown(struct sock *sk, struct task *t, int how)
 static uint32_t
 unix_ready(struct sock *sk)
 {
-	struct unix_sock *u = unix_of(sk);
-	bool wr_open;
+	struct unix_sock *u = unix_of(sk), *peer;
+	bool wr_open, full = false;
 	uint32_t got = 0;
 
 	mutex_lock(&sk->mu);
@@ -675,8 +681,15 @@ unix_ready(struct sock *sk)
 	if (u->state != UNIX_CONNECTED && sk->type != ABI_SOCK_DGRAM)
 		got |= POLLHUP;
 	wr_open = !u->wr_shut && !u->peer_gone;
+	peer = sk->type == ABI_SOCK_DGRAM && u->peer != NULL ? unix_of(sock_get(&u->peer->sock)) : NULL;
 	mutex_unlock(&sk->mu);
-	if (!wr_open || unix_writable(u))
+	if (peer != NULL) {
+		mutex_lock(&peer->sock.mu);
+		full = unix_queue_full(peer, u);
+		mutex_unlock(&peer->sock.mu);
+		sock_put(&peer->sock);
+	}
+	if (!wr_open || (unix_writable(u) && !full))
 		got |= POLLOUT | POLLWRNORM;
 	return got;
 }

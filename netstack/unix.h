@@ -25,6 +25,7 @@ struct unix_sock {
 	struct unix_sock *peer;		/* counted; a datagram socket's default destination */
 	struct list	 queue;		/* unix_msg */
 	uint64_t	 queued;	/* bytes in it */
+	uint32_t	 nqueued;	/* messages in it */
 	_Atomic uint64_t unread;	/* [a] charged for what it sent, in whatever queue that is */
 	struct list	 backlog;	/* struct unix_sock.backlog_link: connections to accept, each counted */
 	struct list	 backlog_link;
@@ -36,6 +37,7 @@ struct unix_sock {
 	struct tree_node name_node;	/* in the table of abstract names */
 	bool		 in_names;
 	struct abi_ucred cred, peer_cred;
+	struct list	 want_link;	/* under a lock of unix_msg.c */
 	/* All below: under the lock of flight.c. */
 	uint32_t	 nflights;	/* messages on their way that carry it */
 	struct file	*file;		/* its own; borrowed from these */
@@ -65,6 +67,11 @@ void flight_peek_begin(void);
 void flight_peek_end(void);
 /* Sockets have been queued, or one is closed: sockets in flight that nobody can reach any more may go. No lock held. */
 void flight_step(void);
+/* Whether `from` must wait before it sends to `to`, a datagram socket; then it is woken when there is room. to's mu held. */
+bool unix_queue_full(struct unix_sock *to, struct unix_sock *from);
+/* There is room in a queue, or nobody who will make any: those who wait for room try again. */
+void unix_room_made(void);
+void unix_room_forget(struct unix_sock *u);	/* it closes, and waits no more */
 void unix_ucred_of(struct task *t, struct abi_ucred *out);
 bool unix_writable(struct unix_sock *u);	/* as poll(2) sees it: most of its SO_SNDBUF is free */
 

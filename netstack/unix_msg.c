@@ -154,7 +154,52 @@ make_msg(struct unix_sock *u, struct iobuf *data, uint64_t len, int *err)
 	return m;
 }
 
-/* Appends m to `to`'s queue: 0 (m is taken), -EPIPE or -ECONNREFUSED when nobody will read. The caller wakes. */
+/* ---- room in the queues of datagram sockets ------------------------------------------------- */
+
+/*
+ * Who found a queue full, whichever it was: with room in any of them all are woken and taken off, and those for
+ * whom there is none come again.  So each costs whoever makes room as much as it has cost itself, and no more.
+ */
+static struct list wanting = LIST_INIT(wanting);
+static struct mutex room_mu = MUTEX_INIT(RANK_peer);
+
+bool
+unix_queue_full(struct unix_sock *to, struct unix_sock *from)
+{
+	if (to->closed || to == from || to->peer == from || to->nqueued <= to->backlog_max)
+		return false;
+	mutex_lock(&room_mu);
+	if (list_empty(&from->want_link))
+		list_push_back(&wanting, &from->want_link);
+	mutex_unlock(&room_mu);
+	return true;
+}
+
+void
+unix_room_made(void)
+{
+	struct unix_sock *u;
+
+	mutex_lock(&room_mu);
+	while ((u = list_first(&wanting, struct unix_sock, want_link)) != NULL) {
+		list_remove(&u->want_link);
+		waitq_wake(&u->sock.wq, POLLOUT | POLLWRNORM | POLLWRBAND);
+	}
+	mutex_unlock(&room_mu);
+}
+
+void
+unix_room_forget(struct unix_sock *u)
+{
+	mutex_lock(&room_mu);
+	list_remove(&u->want_link);
+	mutex_unlock(&room_mu);
+}
+
+/*
+ * Appends m to `to`'s queue: 0 (m is taken), -EPIPE or -ECONNREFUSED when nobody will read, -EAGAIN when too many
+ * datagrams wait there: a sender is charged for its own only, and may be many.  The caller wakes.
+ */
 static int
 deliver(struct unix_sock *from, struct unix_sock *to, struct unix_msg *m)
 {
@@ -165,9 +210,12 @@ deliver(struct unix_sock *from, struct unix_sock *to, struct unix_msg *m)
 		err = to->sock.type == ABI_SOCK_DGRAM && to->closed ? -ECONNREFUSED : -EPIPE;
 	else if (to->sock.type == ABI_SOCK_DGRAM && to->peer != NULL && to->peer != from)
 		err = -EPERM;		/* it talks to someone else only */
+	else if (to->sock.type == ABI_SOCK_DGRAM && unix_queue_full(to, from))
+		err = -EAGAIN;
 	if (!err) {
 		list_push_back(&to->queue, &m->link);
 		to->queued += m->len;
+		to->nqueued++;
 	}
 	mutex_unlock(&to->sock.mu);
 	return err;
@@ -303,6 +351,7 @@ recv_record(struct unix_sock *u, struct sock_recv *r)
 	bool peek = r->flags & ABI_MSG_PEEK;
 	AUTO_FREE uint8_t *copy = NULL;
 	struct unix_msg *m;
+	bool room = false;
 	uint64_t len, want;
 	int64_t n = 0;
 
@@ -325,8 +374,11 @@ recv_record(struct unix_sock *u, struct sock_recv *r)
 	} else {
 		list_remove(&m->link);
 		u->queued -= len;
+		room = u->nqueued-- == u->backlog_max + 1;
 	}
 	recv_unlock(u, peek);
+	if (room)
+		unix_room_made();
 	if (peek && (copy == NULL || n < 0))
 		return -ENOMEM;
 	want = min(len, iob_left(r->data));
@@ -442,6 +494,7 @@ recv_stream(struct unix_sock *u, struct sock_recv *r)
 			u->queued -= (uint64_t)moved;
 			if (m->off == m->len) {
 				list_remove(&m->link);
+				u->nqueued--;
 				gone = m;
 			}
 			mutex_unlock(&u->sock.mu);
