@@ -23,6 +23,7 @@
 #include "base/kmem.h"
 #include "base/strbuf.h"
 #include "sentry/kernel/task.h"
+#include "sentry/kernel/user.h"
 #include "sentry/mm/usercopy.h"
 #include "sentry/syscall/syscall.h"
 #include "sentry/vfs/fdtable.h"
@@ -30,7 +31,9 @@
 #include "sentry/vfs/super.h"
 
 #define DEFAULT_PAGES	16U
+#define LEAST_PAGES	2U		/* of a new one, for a user who has too much already */
 #define MAX_SIZE	(1U << 20)	/* /proc/sys/fs/pipe-max-size */
+#define USER_PAGES	16384U		/* /proc/sys/fs/pipe-user-pages-soft */
 #define ATOMIC_SIZE	4096U		/* PIPE_BUF: a write of this much is never split */
 
 #define IN_EVENTS	(POLLIN | POLLRDNORM)
@@ -53,6 +56,7 @@ struct pipe {
 	uint32_t	 readers, writers; /* [m] open ends */
 	uint32_t	 r_opens, w_opens; /* [m] ever: an open that waits looks for a change */
 	uint32_t	 files;		/* [inode] open files of its inode */
+	struct user	*user;		/* [I] counted: has npages on its account */
 	bool		 peeking;	/* [m] a splice has bytes in hand */
 };
 
@@ -87,8 +91,20 @@ capacity(const struct pipe *p)
 	return p->npages * PAGE_SIZE;
 }
 
+/* Takes n pages more for u, or says that t may not. */
+static bool
+account(struct task *t, struct user *u, uint32_t n)
+{
+	uint32_t have = atomic_fetch_add(&u->pipe_pages, n) + n;
+
+	if (have <= USER_PAGES || task_capable(t, CAP_SYS_RESOURCE) || task_capable(t, CAP_SYS_ADMIN))
+		return true;
+	atomic_fetch_sub(&u->pipe_pages, n);
+	return false;
+}
+
 static struct pipe *
-pipe_new(void)
+pipe_new(struct task *t)
 {
 	struct pipe *p = obj_new(pipe);
 
@@ -96,9 +112,16 @@ pipe_new(void)
 		return NULL;
 	p->npages = DEFAULT_PAGES;
 	p->pages = mem_alloc(p->npages * sizeof *p->pages);
-	if (p->pages == NULL) {
+	p->user = user_get_uid(task_cred(t)->uid);
+	if (p->pages == NULL || p->user == NULL) {
+		user_put(p->user);
+		mem_free(p->pages);
 		obj_free(pipe, p);
 		return NULL;
+	}
+	if (!account(t, p->user, DEFAULT_PAGES)) {
+		p->npages = LEAST_PAGES;
+		atomic_fetch_add(&p->user->pipe_pages, LEAST_PAGES);
 	}
 	ref_init(&p->ref, OBJ_pipe);
 	mutex_init(&p->rmu, RANK_pos);
@@ -113,6 +136,8 @@ pipe_release(struct pipe *p)
 {
 	for (uint32_t i = 0; i < p->npages; i++)
 		obj_free(page, p->pages[i]);
+	atomic_fetch_sub(&p->user->pipe_pages, p->npages);
+	user_put(p->user);
 	mem_free(p->pages);
 	mem_free(p->packets);
 	mutex_fini(&p->rmu);
@@ -506,14 +531,14 @@ pipe_file_new(struct pipe *p, struct inode *i, uint32_t flags)
 
 /* The pipe of a FIFO, counted, with its count of files raised. */
 static int
-inode_pipe(struct inode *i, struct pipe **out)
+inode_pipe(struct task *t, struct inode *i, struct pipe **out)
 {
 	struct pipe *p;
 
 	mutex_lock(&i->mu);
 	p = i->endpoint;
 	if (p == NULL) {
-		p = pipe_new();
+		p = pipe_new(t);
 		i->endpoint = p;
 	} else {
 		pipe_get(p);
@@ -597,7 +622,7 @@ fifo_open(struct task *t, struct inode *i, uint32_t flags, struct file **out)
 {
 	struct pipe_file *pf;
 	struct pipe *p;
-	int err = inode_pipe(i, &p);
+	int err = inode_pipe(t, i, &p);
 
 	if (err)
 		return err;
@@ -635,7 +660,7 @@ pipe_new_pair(struct task *t, uint32_t flags, struct file **rd, struct file **wr
 	i->attr.gid = task_cred(t)->fsgid;
 	sb_printf(&sb, "pipe:[%llu]", (unsigned long long)i->attr.ino);
 	for (int n = 0; n < 2; n++) {
-		err = inode_pipe(i, &p);
+		err = inode_pipe(t, i, &p);
 		if (err)
 			return err;
 		pf = pipe_file_new(p, i, (n == 0 ? O_RDONLY : O_WRONLY) | flags);
@@ -758,6 +783,20 @@ resize_locked(struct pipe *p, uint32_t n)
 	return 0;
 }
 
+/* The same, and gives back what is not used then: the more that was taken, or the less that is left. */
+static int
+account_resize_locked(struct pipe *p, uint32_t n)
+{
+	uint32_t was = p->npages;
+	int err = resize_locked(p, n);
+
+	if (err && n > was)
+		atomic_fetch_sub(&p->user->pipe_pages, n - was);
+	if (!err && n < was)
+		atomic_fetch_sub(&p->user->pipe_pages, was - n);
+	return err;
+}
+
 int64_t
 pipe_set_size(struct task *t, struct file *f, uint64_t size)
 {
@@ -778,8 +817,10 @@ pipe_set_size(struct task *t, struct file *f, uint64_t size)
 	mutex_lock(&p->mu);
 	if (p->wpos - p->rpos > n * PAGE_SIZE || p->npackets > n || p->peeking)
 		err = -EBUSY;
+	else if (n > p->npages && !account(t, p->user, n - p->npages))
+		err = -EPERM;
 	else if (n != p->npages)
-		err = resize_locked(p, n);
+		err = account_resize_locked(p, n);
 	mutex_unlock(&p->mu);
 	mutex_unlock_pair(&p->rmu, &p->wmu);
 	if (err)

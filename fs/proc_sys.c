@@ -36,6 +36,7 @@ VALUE_ROW(entropy, "256")
 VALUE_ROW(file_max, "9223372036854775807")
 VALUE_ROW(nr_open, "1048576")
 VALUE_ROW(pipe_max, "1048576")
+VALUE_ROW(pipe_user_pages, "16384")
 VALUE_ROW(max_map_count, "65530")
 VALUE_ROW(mmap_min_addr, "65536")
 VALUE_ROW(somaxconn, "4096")
@@ -147,7 +148,8 @@ static const struct proc_entry inotify_rows[] = {
 static const struct proc_entry fs_rows[] = {
 	ROW("file-max", 0644, file_max), DIR("inotify", inotify_rows), ROW("nr_open", 0644, nr_open),
 	ROW("overflowgid", 0644, overflowid), ROW("overflowuid", 0644, overflowid),
-	ROW("pipe-max-size", 0644, pipe_max), ROW("protected_hardlinks", 0600, zero),
+	ROW("pipe-max-size", 0644, pipe_max),
+	ROW("pipe-user-pages-hard", 0644, zero), ROW("pipe-user-pages-soft", 0644, pipe_user_pages), ROW("protected_hardlinks", 0600, zero),
 	ROW("protected_symlinks", 0600, zero), ROW("suid_dumpable", 0644, zero), END,
 };
 static const struct proc_entry vm_rows[] = {

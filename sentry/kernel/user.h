@@ -11,6 +11,7 @@ struct user {
 	uint32_t	 uid;		/* [I] */
 	bool		 removed;	/* from the tree, by who came for the next; see user.c */
 	_Atomic uint32_t inotifies, watches;	/* [a] inotify instances, and watches in all of them */
+	_Atomic uint32_t pipe_pages;	/* [a] room in pipes that were made by it */
 	_Atomic uint32_t in_flight;	/* [a] files in messages that nobody has received */
 };
 

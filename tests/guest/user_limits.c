@@ -1,4 +1,4 @@
-/* What a user may have of things that descriptors do not bound: inotify instances, files in messages. */
+/* What a user may have of things that descriptors do not bound: inotify instances, room in pipes, files in messages. */
 #include "guest.h"
 #include <sys/inotify.h>
 
@@ -32,7 +32,7 @@ static void
 instances(void)
 {
 	int limit = atoi(cat("/proc/sys/fs/inotify/max_user_instances")), n = 0, copy;
-	struct rlimit rl = { (rlim_t)limit + 50, (rlim_t)limit + 350 };
+	struct rlimit rl = { (rlim_t)limit + 350, (rlim_t)limit + 350 };
 	int *fds = calloc((size_t)limit + 1, sizeof *fds);
 
 	if (setrlimit(RLIMIT_NOFILE, &rl) != 0)
@@ -92,6 +92,45 @@ flights(void)
 	P("%d, %s", got, res(send_fds(b[0], p[0], 1)));
 }
 
+static void
+pipes(void)
+{
+	int most = atoi(cat("/proc/sys/fs/pipe-user-pages-soft")), size = 1 << 20, p[200][2], n = 0;
+	long r = 0;
+
+	if (most != 16384 || atoi(cat("/proc/sys/fs/pipe-user-pages-hard")) != 0) {
+		P("skip: other limits of pipes here");
+		return;
+	}
+	while (n < 100 && pipe(p[n]) == 0 && (r = Q(fcntl, p[n][1], F_SETPIPE_SZ, size)) == size)
+		n++;
+	P("%d large, then %s", n, res(r));
+	P("%s", res(Q(fcntl, p[n][1], F_GETPIPE_SZ)));
+	while (r < 0 && size > 4096)
+		r = Q(fcntl, p[n][1], F_SETPIPE_SZ, size /= 2);
+	P("%s of %d", res(r), size);
+	/* what is left is small, and stays so */
+	n++;
+	for (int i = 0; i < 20; i++) {
+		if (pipe(p[n + i]) != 0)
+			die("pipe");
+		P("%ld", Q(fcntl, p[n + i][1], F_GETPIPE_SZ));
+	}
+	P("%s", res(Q(fcntl, p[n][1], F_SETPIPE_SZ, 8192)));
+	P("%s", res(Q(fcntl, p[n][1], F_SETPIPE_SZ, 4096)));
+	P("%s", res(Q(fcntl, p[n][1], F_SETPIPE_SZ, 1 << 20)));
+	/* room that is given back, and a pipe that goes */
+	P("%s", res(Q(fcntl, p[0][1], F_SETPIPE_SZ, 4096)));
+	P("%s", res(Q(fcntl, p[n][1], F_SETPIPE_SZ, 1 << 19)));
+	close(p[1][0]);
+	close(p[1][1]);
+	P("%s", res(Q(fcntl, p[n + 1][1], F_SETPIPE_SZ, 1 << 20)));
+	for (int i = 2; i < n + 20; i++) {
+		close(p[i][0]);
+		close(p[i][1]);
+	}
+}
+
 int
 main(void)
 {
@@ -100,6 +139,7 @@ main(void)
 	if (setgroups(0, NULL) != 0 || setresgid(NOBODY, NOBODY, NOBODY) != 0 || setresuid(NOBODY, NOBODY, NOBODY) != 0)
 		skip("cannot become somebody else");
 	instances();
+	pipes();
 	flights();
 	return 0;
 }
