@@ -130,9 +130,12 @@ job_control(struct tty *tty, struct task *t, int signo)
 	return -ERESTARTSYS;
 }
 
-/* tty becomes the controlling terminal of t's session. steal: TIOCSCTTY(1) of root. */
+/*
+ * tty becomes the controlling terminal of t's session. steal: TIOCSCTTY(1) of root.  By /dev/tty the session may
+ * read it then, so who may not read it cannot have it so.
+ */
 static int
-set_controlling(struct tty *tty, struct task *t, bool steal)
+set_controlling(struct tty *tty, struct task *t, bool readable, bool steal)
 {
 	struct process *p = t->process;
 	struct tty *old = NULL;
@@ -148,7 +151,7 @@ set_controlling(struct tty *tty, struct task *t, bool steal)
 	}
 	if (s->leader != p || s->tty != NULL) {
 		err = -EPERM;
-	} else if (tty->session != NULL && !steal) {
+	} else if ((tty->session != NULL && !steal) || !readable) {
 		err = -EPERM;
 	} else {
 		if (tty->session != NULL) {
@@ -256,7 +259,7 @@ tty_set_controlling(struct task *t, struct file *slave)
 {
 	struct tty *tty = tty_of_file(slave);
 
-	return tty == NULL ? -ENOTTY : set_controlling(tty, t, false);
+	return tty == NULL ? -ENOTTY : set_controlling(tty, t, true, false);
 }
 
 int
@@ -431,7 +434,6 @@ tty_ioctl(struct tty *tty, struct file *f, struct task *t, uint32_t cmd, gaddr_t
 	struct winsize_abi ws;
 	uint32_t n;
 
-	(void)f;
 	switch (cmd) {
 	case TCGETS:
 		mutex_lock(&tty->mu);
@@ -456,8 +458,11 @@ tty_ioctl(struct tty *tty, struct file *f, struct task *t, uint32_t cmd, gaddr_t
 		return ioctl_get_pgrp(tty, t, cmd, arg, master);
 	case TIOCSPGRP:
 		return ioctl_set_pgrp(tty, t, arg);
-	case TIOCSCTTY:
-		return set_controlling(tty, t, gaddr_raw(arg) == 1 && task_capable(t, CAP_SYS_ADMIN));
+	case TIOCSCTTY: {
+		bool admin = task_capable(t, CAP_SYS_ADMIN);
+
+		return set_controlling(tty, t, admin || (f->mode & FMODE_READ), admin && gaddr_raw(arg) == 1);
+	}
 	case TIOCNOTTY:
 		return ioctl_notty(tty, t);
 	case FIONREAD:
@@ -758,7 +763,7 @@ tty_slave_open(struct task *t, struct tty *tty, struct inode *i, uint32_t flags,
 	tf->file.wq = &tty->slave_wq;
 	/* A session leader without a terminal acquires the first one it opens. */
 	if (t != NULL && !(flags & O_NOCTTY) && (flags & O_ACCMODE) != O_WRONLY) {
-		err = set_controlling(tty, t, false);
+		err = set_controlling(tty, t, true, false);
 		(void)err;	/* someone else's, or not a leader: then it is just a file */
 	}
 	*out = &tf->file;
