@@ -221,6 +221,13 @@ read_done(struct file *f, int64_t n)
 		fsnotify_parent(f, IN_ACCESS);
 }
 
+/* Whether a transfer at off would go beyond the largest offset: refused as a whole, so that no sum of the two overflows. */
+static bool
+beyond(int64_t off, const struct iobuf *b)
+{
+	return iob_left(b) > (uint64_t)(INT64_MAX - off);
+}
+
 int64_t
 file_read_flags(struct task *t, struct file *f, struct iobuf *dst, bool positional, int64_t off, uint32_t rwf)
 {
@@ -233,6 +240,8 @@ file_read_flags(struct task *t, struct file *f, struct iobuf *dst, bool position
 		return -EINVAL;
 	if (positional && !(f->mode & FMODE_PREAD))
 		return f->mode & FMODE_DIR ? -EISDIR : -ESPIPE;
+	if (positional && beyond(off, dst))
+		return -EINVAL;
 	n = rw_loop(f, t, &rw);
 	read_done(f, n);
 	return n;
@@ -256,6 +265,8 @@ write_limits(struct file *f, struct task *t, const struct rw *rw)
 		mutex_lock(&f->pos_mu);
 		pos = (uint64_t)f->pos;
 		mutex_unlock(&f->pos_mu);
+		if (beyond((int64_t)pos, rw->buf))
+			return -EINVAL;
 	}
 	if (pos >= limit) {
 		struct abi_siginfo info;
@@ -286,6 +297,8 @@ file_write_flags(struct task *t, struct file *f, struct iobuf *src, bool positio
 		return -EINVAL;
 	if (positional && !(f->mode & FMODE_PWRITE))
 		return -ESPIPE;
+	if (positional && beyond(off, src))
+		return -EINVAL;
 	if (append) {
 		struct iattr a;
 
@@ -383,7 +396,7 @@ file_read_pos(struct file *f, struct task *t, struct iobuf *dst)
 	int64_t n;
 
 	mutex_lock(&f->pos_mu);
-	n = f->ops->pread(f, t, dst, f->pos);
+	n = beyond(f->pos, dst) ? -EINVAL : f->ops->pread(f, t, dst, f->pos);
 	if (n > 0)
 		f->pos += n;
 	mutex_unlock(&f->pos_mu);

@@ -160,8 +160,11 @@ splice_copy_range(struct task *t, struct file *in, int64_t *off_in, struct file 
 	len = min(len, RW_LIMIT);
 	pos = end_pos(in, off_in);
 	out_pos = end_pos(out, off_out);
-	if (pos < 0 || out_pos < 0 || pos > INT64_MAX - (int64_t)len || out_pos > INT64_MAX - (int64_t)len)
-		return pos < 0 || out_pos < 0 ? -EINVAL : -EOVERFLOW;
+	if (pos < 0 || out_pos < 0)
+		return -EINVAL;
+	/* Neither end goes beyond the largest offset. */
+	len = min(len, (uint64_t)(INT64_MAX - pos));
+	len = min(len, (uint64_t)(INT64_MAX - out_pos));
 	if (in->inode == out->inode && pos < out_pos + (int64_t)len && out_pos < pos + (int64_t)len && len)
 		return -EINVAL;
 	n = copy_loop(t, in, &pos, out, &out_pos, len);
