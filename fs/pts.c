@@ -27,13 +27,13 @@ struct pts_node {
 	bool	 taken;			/* somebody has an end of it */
 	uint64_t serial;		/* of the pair; never used again */
 	uint32_t uid, gid, mode;
+	struct list inodes;		/* pts_inode.link: those of the pair while its master is open, one for each mount */
 };
 
 static struct mutex pairs_mu = MUTEX_INIT(RANK_sighand);	/* inside any terminal's mu */
 static struct tty *pairs[PTY_LIMIT];		/* counted by the open master, or for good when the far end is the host */
 static struct pts_node nodes[PTY_LIMIT];
 static uint64_t last_serial;			/* [pairs_mu] */
-static struct list inodes = LIST_INIT(inodes);	/* [pairs_mu] pts_inode.link: all there are of slaves */
 static uint32_t default_mode = 0600, default_gid;
 
 /* The pair of a number, counted, and which one it is; NULL when there is none. */
@@ -204,9 +204,13 @@ static void
 master_free(struct file *f)
 {
 	struct tty *tty = master_tty(f);
+	struct list *inodes = &nodes[tty->index].inodes;
 
 	mutex_lock(&pairs_mu);
 	pairs[tty->index] = NULL;
+	/* Nobody finds them any more; how many there are left is anybody's choice. */
+	while (!list_empty(inodes))
+		list_remove(inodes->next);
 	mutex_unlock(&pairs_mu);
 	tty_hangup(tty);
 	file_fini(f);
@@ -246,6 +250,7 @@ pts_register(struct task *t, struct tty *tty)
 		pairs[n] = tty;
 		nodes[n] = (struct pts_node){ .taken = true, .serial = ++last_serial, .uid = task_cred(t)->fsuid,
 		    .gid = default_gid ? default_gid : task_cred(t)->fsgid, .mode = default_mode };
+		list_init(&nodes[n].inodes);
 	}
 	mutex_unlock(&pairs_mu);
 	return n < PTY_LIMIT ? 0 : -ENOSPC;
@@ -294,7 +299,7 @@ struct pts_inode {
 	struct inode	inode;		/* first */
 	int32_t		index;		/* [I] -1: root, -2: ptmx */
 	uint64_t	serial;		/* [I] of the pair; the number may be another's by now */
-	struct list	link;		/* [pairs_mu] among all of slaves */
+	struct list	link;		/* [pairs_mu] among those of its pair */
 };
 KMEM_CACHE(pts_inode);
 KMEM_CACHE(super);
@@ -391,13 +396,14 @@ pts_setattr(struct task *t, struct inode *i, const struct iattr *attr, uint32_t 
 
 /* The inode of a pair that a mount has already, counted: who may open it is asked of one only. pairs_mu held. */
 static struct inode *
-inode_locked(struct super *s, int32_t n, uint64_t serial)
+inode_locked(struct super *s, int32_t n)
 {
 	struct pts_inode *p;
 
-	list_for_each(p, &inodes, link) {
-		if (p->index == n && p->serial == serial && p->inode.super == s)
-			return inode_tryget(&p->inode);
+	list_for_each(p, &nodes[n].inodes, link) {
+		/* One that is going makes room for the next. */
+		if (p->inode.super == s && inode_tryget(&p->inode) != NULL)
+			return &p->inode;
 	}
 	return NULL;
 }
@@ -412,13 +418,13 @@ slave_inode(struct super *s, int32_t n, struct inode **out)
 		return err;
 	mutex_lock(&pairs_mu);
 	err = pairs[n] != NULL ? 0 : -ENOENT;
-	old = err ? NULL : inode_locked(s, n, nodes[n].serial);
+	old = err ? NULL : inode_locked(s, n);
 	if (!err && old == NULL) {
 		pts_of(fresh)->serial = nodes[n].serial;
 		fresh->attr.uid = nodes[n].uid;
 		fresh->attr.gid = nodes[n].gid;
 		fresh->attr.mode = S_IFCHR | nodes[n].mode;
-		list_push_back(&inodes, &pts_of(fresh)->link);
+		list_push_back(&nodes[n].inodes, &pts_of(fresh)->link);
 		old = steal(&fresh);
 	}
 	mutex_unlock(&pairs_mu);
