@@ -37,7 +37,7 @@ struct sem_undo {
 struct semset {
 	struct ipc_perm	 perm;		/* first */
 	uint32_t	 nsems;		/* [I] */
-	uint32_t	 users;		/* [ids] waiting in semop */
+	uint32_t	 users;		/* [ids] calls that keep it while they wait or copy */
 	struct sem	*sem;		/* [ids] */
 	struct list	 undos;		/* [ids] */
 	int64_t		 otime, ctime;	/* [ids] */
@@ -68,6 +68,19 @@ set_free(struct semset *s)
 	}
 	mem_free(s->sem);
 	obj_free(semset, s);
+}
+
+/* Ends a call that has kept s by its user count: who leaves a removed set last frees it. */
+static void
+set_leave(struct semset *s)
+{
+	bool last;
+
+	mutex_lock(&ids.mu);
+	last = --s->users == 0 && s->perm.removed;
+	mutex_unlock(&ids.mu);
+	if (last)
+		set_free(s);
 }
 
 static int
@@ -238,7 +251,7 @@ static int
 semcall_run(struct semcall *c, uint64_t deadline)
 {
 	struct waiter w;
-	bool wake, last;
+	bool wake;
 	int err;
 
 	waiter_arm(&w, c->t, &c->set->wq, 0);
@@ -257,10 +270,8 @@ semcall_run(struct semcall *c, uint64_t deadline)
 	mutex_lock(&ids.mu);
 	if (c->counted != NULL && !c->set->perm.removed)
 		--*c->counted;
-	last = --c->set->users == 0 && c->set->perm.removed;
 	mutex_unlock(&ids.mu);
-	if (last)
-		set_free(c->set);
+	set_leave(c->set);
 	return err == WOULD_WAIT ? -EAGAIN : err;
 }
 
@@ -317,9 +328,7 @@ do_semop(struct task *t, int32_t semid, gaddr_t sops, uint64_t nsops, uint64_t d
 			list_init(&c.spare->link);
 	}
 	if (!err && undo && c.spare == NULL) {
-		mutex_lock(&ids.mu);
-		c.set->users--;		/* a set removed at this very moment is lost, not misused */
-		mutex_unlock(&ids.mu);
+		set_leave(c.set);
 		err = -ENOMEM;
 	} else if (!err) {
 		err = semcall_run(&c, deadline);
@@ -486,42 +495,31 @@ sem_one(struct task *t, int32_t id, int32_t num, int32_t cmd, int32_t val)
 	return ret;
 }
 
-/* GETALL and SETALL: the copy is made without the lock, so the size is asked first. */
-static int64_t
-sem_all(struct task *t, int32_t id, int32_t cmd, gaddr_t arg)
+/* What SETALL is to set. */
+static int
+values_in(struct task *t, gaddr_t arg, uint16_t *v, uint32_t n)
 {
-	AUTO_FREE uint16_t *v = NULL;
+	if (copy_in(t, v, arg, n * sizeof *v) != 0)
+		return -EFAULT;
+	for (uint32_t i = 0; i < n; i++) {
+		if (v[i] > SEM_MAX_VALUE)
+			return -ERANGE;
+	}
+	return 0;
+}
+
+/* All values of a set that the caller keeps, to v or from it. */
+static int
+values_move(struct task *t, struct semset *s, int32_t cmd, uint16_t *v)
+{
 	struct sem_undo *u;
-	struct semset *s;
-	uint32_t n = 0;
-	int64_t ret;
 
 	mutex_lock(&ids.mu);
-	s = set_of(ipc_find(&ids, id));
-	ret = s == NULL ? -EINVAL : ipc_access(t, &s->perm, cmd == SETALL_ ? 0222 : 0444);
-	if (ret == 0)
-		n = s->nsems;
-	mutex_unlock(&ids.mu);
-	if (ret != 0)
-		return ret;
-	v = mem_alloc(n * sizeof *v);
-	if (v == NULL)
-		return -ENOMEM;
-	if (cmd == SETALL_) {
-		if (copy_in(t, v, arg, n * sizeof *v) != 0)
-			return -EFAULT;
-		for (uint32_t i = 0; i < n; i++) {
-			if (v[i] > SEM_MAX_VALUE)
-				return -ERANGE;
-		}
-	}
-	mutex_lock(&ids.mu);
-	s = set_of(ipc_find(&ids, id));
-	if (s == NULL) {
+	if (s->perm.removed) {
 		mutex_unlock(&ids.mu);
 		return -EIDRM;
 	}
-	for (uint32_t i = 0; i < n; i++) {
+	for (uint32_t i = 0; i < s->nsems; i++) {
 		if (cmd == GETALL_) {
 			v[i] = (uint16_t)s->sem[i].val;
 			continue;
@@ -536,7 +534,36 @@ sem_all(struct task *t, int32_t id, int32_t cmd, gaddr_t arg)
 		waitq_wake(&s->wq, 0);
 	}
 	mutex_unlock(&ids.mu);
-	return cmd == GETALL_ && copy_out(t, arg, v, n * sizeof *v) != 0 ? -EFAULT : 0;
+	return 0;
+}
+
+/*
+ * GETALL and SETALL: the copy is made without the lock.  The set is kept meanwhile: its number alone could be another's, of
+ * another size, when we come back.
+ */
+static int64_t
+sem_all(struct task *t, int32_t id, int32_t cmd, gaddr_t arg)
+{
+	AUTO_FREE uint16_t *v = NULL;
+	struct semset *s;
+	int err;
+
+	mutex_lock(&ids.mu);
+	s = set_of(ipc_find(&ids, id));
+	err = s == NULL ? -EINVAL : ipc_access(t, &s->perm, cmd == SETALL_ ? 0222 : 0444);
+	if (!err)
+		s->users++;
+	mutex_unlock(&ids.mu);
+	if (err)
+		return err;
+	v = mem_alloc(s->nsems * sizeof *v);
+	err = v == NULL ? -ENOMEM : cmd == SETALL_ ? values_in(t, arg, v, s->nsems) : 0;
+	if (!err)
+		err = values_move(t, s, cmd, v);
+	if (!err && cmd == GETALL_ && copy_out(t, arg, v, s->nsems * sizeof *v) != 0)
+		err = -EFAULT;
+	set_leave(s);
+	return err;
 }
 
 static int64_t

@@ -16,6 +16,7 @@
 #include "sentry/mm/mm.h"
 #include "sentry/mm/usercopy.h"
 #include "sentry/syscall/syscall.h"
+#include "sentry/vfs/file.h"
 
 enum { SHM_RDONLY_ = 010000, SHM_RND_ = 020000, SHM_REMAP_ = 040000, SHM_EXEC_ = 0100000 };
 enum { SHM_LOCK_ = 11, SHM_UNLOCK_ = 12, SHM_STAT_ = 13, SHM_INFO_ = 14, SHM_STAT_ANY_ = 15 };
@@ -211,6 +212,7 @@ sys_shmdt(struct task *t, gaddr_t addr)
 			}
 			err = mm_unmap(t->mm, i.start, i.end - i.start);
 		}
+		file_put(i.file);
 		mobj_put(i.mobj);
 	}
 	if (seg == NULL)

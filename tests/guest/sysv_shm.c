@@ -3,6 +3,25 @@
 #include <sys/ipc.h>
 #include <sys/shm.h>
 
+/* A look for an attachment passes files that are mapped, and keeps none of them: who has locked one by flock lets go. */
+static void
+files_go(void)
+{
+	char path[] = "/tmp/shmXXXXXX";
+	int fd = mkstemp(path), again;
+	void *p = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+
+	if (p == MAP_FAILED)
+		die("mmap");
+	T(flock(fd, LOCK_EX));
+	P("no segment there: %s", res(lib(shmdt((void *)0x10000))));
+	munmap(p, 4096);
+	close(fd);
+	again = open(path, O_RDWR);
+	T(flock(again, LOCK_EX | LOCK_NB));
+	unlink(path);
+}
+
 int
 main(void)
 {
@@ -57,5 +76,6 @@ main(void)
 		P("remove %s", res(Q(shmctl, id, IPC_RMID, NULL)));
 	)));
 	Q(shmctl, id, IPC_RMID, NULL);
+	files_go();
 	return 0;
 }
