@@ -89,6 +89,12 @@ ipc_remove(struct ipc_ids *ids, struct ipc_perm *p)
 	p->removed = true;
 }
 
+bool
+ipc_leave(struct ipc_perm *p)
+{
+	return --p->users == 0 && p->removed;
+}
+
 int
 ipc_access(struct task *t, const struct ipc_perm *p, uint32_t mode)
 {

@@ -27,7 +27,8 @@ struct ipc_perm {
 	int32_t		 id;		/* [I] seq * 32768 + slot */
 	uint32_t	 key;		/* 0: private, or removed */
 	uint32_t	 uid, gid, cuid, cgid, mode;
-	bool		 removed;	/* IPC_RMID was here; others may still use it */
+	uint32_t	 users;		/* calls that keep it while they wait or copy */
+	bool		 removed;	/* IPC_RMID was here; those calls may still use it */
 };
 
 struct ipc_ids {
@@ -44,6 +45,7 @@ struct ipc_perm *ipc_find_key(struct ipc_ids *ids, uint32_t key);
 /* Gives p an id, and t as owner. -ENOSPC, -ENOMEM. */
 int ipc_add(struct ipc_ids *ids, struct ipc_perm *p, uint32_t key, uint32_t flags, struct task *t) MUST_CHECK;
 void ipc_remove(struct ipc_ids *ids, struct ipc_perm *p);	/* no id any more */
+bool ipc_leave(struct ipc_perm *p) MUST_CHECK;	/* one call less: true when that was the last of a removed one, to be freed */
 uint32_t ipc_highest(const struct ipc_ids *ids);		/* index in use, 0 if none */
 /* The *get calls' rules for one that exists: -EEXIST, -EACCES. */
 int ipc_reuse(struct task *t, const struct ipc_perm *p, uint32_t flags) MUST_CHECK;

@@ -32,7 +32,6 @@ struct msgqueue {
 	uint64_t	 cbytes, qnum, qbytes;	/* [ids] */
 	int64_t		 stime, rtime, ctime;	/* [ids] */
 	int32_t		 lspid, lrpid;	/* [ids] */
-	uint32_t	 users;		/* [ids] in a call that may wait */
 	struct waitq	 wq;
 };
 KMEM_CACHE(msgqueue);
@@ -119,7 +118,7 @@ queue_enter(struct task *t, int32_t id, uint32_t mode, struct msgqueue **out)
 	q = queue_of(ipc_find(&ids, id));
 	err = q == NULL ? -EINVAL : ipc_access(t, &q->perm, mode);
 	if (!err) {
-		q->users++;
+		q->perm.users++;
 		*out = q;
 	}
 	mutex_unlock(&ids.mu);
@@ -132,7 +131,7 @@ queue_leave(struct msgqueue *q)
 	bool last;
 
 	mutex_lock(&ids.mu);
-	last = --q->users == 0 && q->perm.removed;
+	last = ipc_leave(&q->perm);
 	mutex_unlock(&ids.mu);
 	if (last)
 		queue_free(q);
@@ -366,7 +365,7 @@ msg_change(struct task *t, int32_t id, const struct msqid64_ds *ds)
 		waitq_wake(&q->wq, 0);
 	} else if (!err) {
 		ipc_remove(&ids, &q->perm);
-		if (q->users == 0)
+		if (q->perm.users == 0)
 			drop = q;
 		else
 			waitq_wake(&q->wq, 0);

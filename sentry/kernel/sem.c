@@ -37,7 +37,6 @@ struct sem_undo {
 struct semset {
 	struct ipc_perm	 perm;		/* first */
 	uint32_t	 nsems;		/* [I] */
-	uint32_t	 users;		/* [ids] calls that keep it while they wait or copy */
 	struct sem	*sem;		/* [ids] */
 	struct list	 undos;		/* [ids] */
 	int64_t		 otime, ctime;	/* [ids] */
@@ -77,7 +76,7 @@ set_leave(struct semset *s)
 	bool last;
 
 	mutex_lock(&ids.mu);
-	last = --s->users == 0 && s->perm.removed;
+	last = ipc_leave(&s->perm);
 	mutex_unlock(&ids.mu);
 	if (last)
 		set_free(s);
@@ -251,7 +250,7 @@ static int
 semcall_run(struct semcall *c, uint64_t deadline)
 {
 	struct waiter w;
-	bool wake;
+	bool wake, last;
 	int err;
 
 	waiter_arm(&w, c->t, &c->set->wq, 0);
@@ -270,8 +269,10 @@ semcall_run(struct semcall *c, uint64_t deadline)
 	mutex_lock(&ids.mu);
 	if (c->counted != NULL && !c->set->perm.removed)
 		--*c->counted;
+	last = ipc_leave(&c->set->perm);
 	mutex_unlock(&ids.mu);
-	set_leave(c->set);
+	if (last)
+		set_free(c->set);
 	return err == WOULD_WAIT ? -EAGAIN : err;
 }
 
@@ -297,7 +298,7 @@ semcall_check(struct semcall *c, int32_t semid, bool *undo)
 	else
 		err = ipc_access(c->t, &c->set->perm, alter ? 0222 : 0444);
 	if (!err)
-		c->set->users++;
+		c->set->perm.users++;
 	mutex_unlock(&ids.mu);
 	return err;
 }
@@ -552,7 +553,7 @@ sem_all(struct task *t, int32_t id, int32_t cmd, gaddr_t arg)
 	s = set_of(ipc_find(&ids, id));
 	err = s == NULL ? -EINVAL : ipc_access(t, &s->perm, cmd == SETALL_ ? 0222 : 0444);
 	if (!err)
-		s->users++;
+		s->perm.users++;
 	mutex_unlock(&ids.mu);
 	if (err)
 		return err;
@@ -580,7 +581,7 @@ sem_change(struct task *t, int32_t id, const struct semid64_ds *ds)
 		s->ctime = ipc_now();
 	} else if (!err) {
 		ipc_remove(&ids, &s->perm);
-		if (s->users == 0)
+		if (s->perm.users == 0)
 			drop = s;
 		else
 			waitq_wake(&s->wq, 0);
