@@ -366,9 +366,8 @@ boot(struct bootspec *spec)
 		boot_fail("cannot make the descriptor watcher", err);
 	lock_down(spec);
 
-	err = tasks_boot();
-	if (!err)
-		err = timers_boot();
+	tasks_boot();
+	err = timers_boot();
 	if (!err)
 		err = remote_boot(BOOT_FD_GOFER, spec->nmounts);
 	if (err)

@@ -372,7 +372,6 @@ name_unknown:
 	jmp	call
 name_end:
 
-
 /* ---- signals: rsi siginfo, rdx ucontext, both on the context set, as is the stack ---- */
 
 	.align	64

@@ -110,7 +110,7 @@ ticks_calibrate(void)
 	tick_mult = t > t0 ? ((ns - ns0) << 32) / (t - t0) : 1ULL << 32;
 }
 
-int
+void
 tasks_boot(void)
 {
 	tree_init(&kernel.tasks, task_cmp);
@@ -119,7 +119,6 @@ tasks_boot(void)
 	ticks_calibrate();
 	/* libc would count CPUs by opening a file when threads ask for arenas of their own. */
 	(void)mallopt(M_ARENA_MAX, 1);
-	return 0;
 }
 
 void

@@ -232,7 +232,7 @@ struct kernel {
 extern struct kernel kernel;
 
 /* Whatever must exist before the first task: called once, single-threaded, after the filter. */
-int tasks_boot(void) MUST_CHECK;
+void tasks_boot(void);
 
 /*
  * Locks p's sighand, which exec may replace when it was shared with another process: always by these

@@ -434,7 +434,6 @@ repoint_one(struct process *p, void *arg)
 		path_put(&drop[0]);
 		path_put(&drop[1]);
 	}
-	platform_names_changed();
 	fsinfo_put(fs);
 	task_put(leader);
 	return true;
@@ -493,6 +492,7 @@ mount_pivot(struct task *t, const struct path *new_root, const struct path *put_
 		struct repoint r = { &old, &new };
 
 		process_each(repoint_one, &r);
+		platform_names_changed();
 	}
 	path_put(&old);
 	return err;
