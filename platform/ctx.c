@@ -24,6 +24,7 @@
 
 #define FIRST_STOP_NS	(5 * NSEC_PER_SEC)
 #define FIRST_LOOK_NS	(NSEC_PER_SEC / 2)
+#define LAST_STEPS_NS	(NSEC_PER_SEC / 50000)
 #define PARKED_MAX	4
 #define WARM_CTXS	16		/* sets kept with their pages */
 #define SPIN_FIRST	4
@@ -40,6 +41,7 @@ KMEM_CACHE(ctx);
 const char *platform_name = "none";
 bool platform_patches;
 __thread struct ctx *ctx_here;
+__thread struct space *ctx_retired;
 
 /* ---- counters -------------------------------------------------------------- */
 
@@ -152,16 +154,23 @@ ctx_alloc(struct space *s)
 }
 
 /*
- * A context of s whose thread has exited, its set still mapped there.  The word is the guest's to write as well: were it
- * believed, threads without an owner could be made without end.
+ * Has its thread exited?  The word is the guest's to write as well: were it believed, threads without an owner could be
+ * made without end.
  */
+static bool
+has_ended(struct ctx *c)
+{
+	return atomic_load(&c->sh->state) == ST_DEAD && host_tgkill(c->s->pid, c->tid, STUB_SIGKICK) == -ESRCH;
+}
+
+/* A context of s whose thread has exited, its set still mapped there. */
 static struct ctx *
-ctx_left(struct space *s)
+ctx_of_ended(struct space *s)
 {
 	struct ctx *c;
 
 	list_for_each(c, &s->leaving, node) {
-		if (atomic_load(&c->sh->state) == ST_DEAD && host_tgkill(s->pid, c->tid, STUB_SIGKICK) == -ESRCH) {
+		if (has_ended(c)) {
 			list_remove(&c->node);
 			return c;
 		}
@@ -169,13 +178,12 @@ ctx_left(struct space *s)
 	return NULL;
 }
 
-/* Fills in the commands that map c's set, unless it is mapped, and make its thread; how many. */
+/* Fills in the commands, from entry n on, that map c's set, unless it is mapped, and make its thread; the number of all. */
 static unsigned
-thread_prepare(struct ctx *c, bool mapped)
+thread_prepare(struct ctx *c, bool mapped, unsigned n)
 {
 	const uint64_t hdr = c->va + STUB_CTX_SIZE - CTX_HDR;
 	struct stub_ent *e = c->s->cmd->ent;
-	unsigned n = 0;
 
 	if (!mapped) {
 		e[n++] = (struct stub_ent){ .op = MOP_CALL, .nr = SYS_mmap, .args = { c->va, STUB_CTX_SIZE,
@@ -219,7 +227,7 @@ unsigned
 ctx_conceive(struct space *s)
 {
 	s->born = ctx_alloc(s);
-	return s->born == NULL ? 0 : thread_prepare(s->born, false);
+	return s->born == NULL ? 0 : thread_prepare(s->born, false, 0);
 }
 
 void
@@ -256,14 +264,14 @@ ctx_start(struct space *s, struct ctx **out)
 		*out = c;
 		return 0;
 	}
-	c = ctx_left(s);
+	c = ctx_of_ended(s);
 	if (c == NULL) {
 		mapped = false;
 		c = ctx_alloc(s);
 	}
 	if (c == NULL)
 		return -EAGAIN;
-	err = space_batch(s, thread_prepare(c, mapped), &at);
+	err = space_batch(s, thread_prepare(c, mapped, 0), &at);
 	if (err == 0)
 		err = thread_arrive(c);
 	if (err) {
@@ -328,6 +336,57 @@ ctx_free(struct ctx *c)
 		plat.ops->leave(c);
 	}
 	mutex_unlock(&s->mu);
+}
+
+void
+ctx_dismiss(struct space *s)
+{
+	struct ctx *c;
+
+	if (list_empty(&s->parked))
+		return;
+	c = list_first(&s->parked, struct ctx, node);
+	list_remove(&c->node);
+	s->nparked--;
+	list_push_back(&s->leaving, &c->node);
+	plat.ops->leave(c);
+}
+
+bool
+ctx_await_end(struct space *s, uint64_t until_ns)
+{
+	struct ctx *c = list_first(&s->leaving, struct ctx, node);
+
+	while (!has_ended(c)) {
+		uint32_t state = atomic_load(&c->sh->state);
+		uint64_t now = host_clock_ns(CLOCK_MONOTONIC);
+
+		if (now >= until_ns)
+			return false;
+		/* The host writes the word first, and then has a little to do. */
+		(void)host_futex_wait(&c->sh->state, state, state == ST_DEAD ? now + LAST_STEPS_NS : until_ns, true);
+	}
+	return true;
+}
+
+unsigned
+ctx_renew(struct space *s, unsigned at)
+{
+	struct ctx *c = list_first(&s->leaving, struct ctx, node);
+
+	list_remove(&c->node);
+	set_wipe(c);
+	*c = (struct ctx){ .s = s, .slot = c->slot, .idx = c->idx, .va = c->va, .base = c->base, .sh = c->sh };
+	list_init(&c->node);
+	s->born = c;
+	return thread_prepare(c, true, at);
+}
+
+void
+ctx_retire(struct ctx *c)
+{
+	ctx_retired = c->s;
+	ctx_free(c);
 }
 
 bool

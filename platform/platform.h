@@ -89,7 +89,10 @@ void space_stock(void);
  * copy-on-write, no ctx.  Guest threads of the parent may be running meanwhile.
  */
 int space_fork(struct space *parent, struct space **out) MUST_CHECK;
-/* Kills the stub and frees everything; every ctx must be freed before. Never waits for the teardown. */
+/*
+ * Frees everything; every ctx must be freed before.  Kills the stub, unless the last one was freed by ctx_retire. Never
+ * waits for the teardown.
+ */
 void space_free(struct space *s);
 /* Kills the stub: whoever runs a ctx of s gets STOP_DEAD. */
 void space_end(struct space *s);
@@ -186,6 +189,13 @@ struct stop {
  */
 int ctx_new(struct space *s, struct ctx **out) MUST_CHECK;
 void ctx_free(struct ctx *c);
+/*
+ * The same at the end of a task, whose thread calls space_reuse when all else is done.  If nobody was in that space but c,
+ * and it has been freed meanwhile, space_new may find the same stub again, blank: it waits a millisecond at most for the guest's thread
+ * to end, or kills the stub.
+ */
+void ctx_retire(struct ctx *c);
+void space_reuse(void);
 
 /*
  * Runs the guest with *regs until it stops, then fills *regs and *stop. Returns at once with STOP_KICK when a kick is pending.
@@ -293,7 +303,8 @@ int ctx_cas32(struct ctx *c, uint64_t va, uint32_t old, uint32_t new, uint32_t *
 	STAT(spaces_made, "stubs made") \
 	STAT(forks, "of these, by fork of a guest's") \
 	STAT(ahead_made, "of these, ahead") \
-	STAT(ahead_used, "stubs made ahead and used")
+	STAT(ahead_used, "stubs made ahead and used") \
+	STAT(reused, "stubs used again")
 
 struct platform_stats {
 #define STAT(name, text)	uint64_t name;

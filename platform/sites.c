@@ -13,6 +13,7 @@
 void
 sites_init(struct sites *st)
 {
+	memset(st, 0, sizeof *st);
 	mutex_init(&st->mu, RANK_sites);
 }
 

@@ -97,8 +97,6 @@ may_spin(void)
 	return atomic_load_explicit(&plat.nawake, memory_order_relaxed) * 2 + ctx_stub_awake <= (int)plat.ncpu;
 }
 
-static void collect(struct space *s);
-
 /* Died before it could hand its pidfd over?  The signal is one that mappers block. */
 static bool
 is_unborn(struct space *s)
@@ -127,7 +125,7 @@ batch_wait(struct space *s, uint32_t seq, uint64_t deadline_ns)
 		now = host_clock_ns(CLOCK_MONOTONIC);
 		if (host_futex_wait(&s->res->seq, v, now + NSEC_PER_SEC / 2, true) != -ETIMEDOUT)
 			continue;
-		collect(s);
+		space_collect(s);
 		if (s->pidfd >= 0 ? space_is_gone(s) : now > deadline_ns || is_unborn(s)) {
 			err = -ESRCH;
 			break;
@@ -146,7 +144,7 @@ batch_fill(struct space *s, unsigned n)
 	s->most = max(s->most, n);
 }
 
-static void
+void
 batch_start(struct space *s, unsigned n)
 {
 	batch_fill(s, n);
@@ -231,8 +229,8 @@ collect_locked(void)
 	}
 }
 
-static void
-collect(struct space *s)
+void
+space_collect(struct space *s)
 {
 	if (atomic_load(&s->memfd) >= 0)
 		return;
@@ -250,15 +248,18 @@ space_settle(struct space *s)
 	if (likely(s->settled))
 		return;
 	s->settled = true;
-	err = s->pid == -1 ? -ESRCH : batch_wait(s, 1, host_clock_ns(CLOCK_MONOTONIC) + BIRTH_NS);
+	err = s->pid == -1 ? -ESRCH : batch_wait(s, s->seq, host_clock_ns(CLOCK_MONOTONIC) + BIRTH_NS);
 	if (err == 0)
-		collect(s);
+		space_collect(s);
 	if (err || atomic_load(&s->memfd) < 0) {
 		err = -ESRCH;
 		atomic_store(&s->dead, true);
 	}
 	if (err == 0)
 		err = -(int)(atomic_load(&s->res->err) & 0xff);
+	/* What a guest has left in it may still be there. */
+	if (err && s->reused)
+		atomic_store(&s->dead, true);
 	ctx_born(s, err);
 }
 
@@ -289,8 +290,7 @@ space_conceive(void)
 	return err;
 }
 
-/* Asks from's mapper for a copy of its process; the answer is still to come. */
-static int
+int
 fork_start(struct space *from, struct space **out)
 {
 	int err;
@@ -314,7 +314,7 @@ fork_note(struct space *from, struct space *s)
 		s->pid = atomic_load(&from->res->err) == 0 && pid > 1 && pid < INT32_MAX ? (int)pid : -1;
 }
 
-static int
+int
 fork_finish(struct space *from, struct space *s)
 {
 	unsigned at;
@@ -331,79 +331,6 @@ fork_finish(struct space *from, struct space *s)
 		ctx_born(s, -ESRCH);
 	}
 	return err != 0 && err != -ESRCH ? err : -EAGAIN;
-}
-
-/* A blank stub from the stock, or one under way, or one made now. Zygote's mu held. */
-static int
-stock_take(struct space *z, struct space **out)
-{
-	struct space *s = NULL;
-	int err = 0;
-
-	if (plat.nstock > 0) {
-		*out = plat.stock[--plat.nstock];
-		stat_inc(ahead_used);
-		return 0;
-	}
-	s = steal(&plat.pending);
-	if (s != NULL) {
-		stat_inc(ahead_made);
-		stat_inc(ahead_used);
-	} else {
-		err = fork_start(z, &s);
-	}
-	if (err == 0)
-		err = fork_finish(z, s);
-	*out = s;
-	return err;
-}
-
-int
-space_new(struct space **out)
-{
-	for (;;) {
-		struct space *s = NULL;
-		int err;
-
-		mutex_lock(&plat.zygote->mu);
-		err = stock_take(plat.zygote, &s);
-		mutex_unlock(&plat.zygote->mu);
-		if (s == NULL)
-			return err;
-		if (err == 0) {
-			/* It may have been killed while it waited. */
-			collect(s);
-			if (!space_is_gone(s)) {
-				*out = s;
-				return 0;
-			}
-		}
-		space_free(s);
-		if (err)
-			return err;
-	}
-}
-
-void
-space_stock(void)
-{
-	struct space *z = plat.zygote, *s = NULL;
-
-	/* Whoever has the lock is about to take one, or does this very thing. */
-	if (!mutex_trylock(&z->mu))
-		return;
-	if (plat.pending != NULL && plat.nstock < STOCK_MAX && atomic_load(&z->res->seq) == z->seq) {
-		s = steal(&plat.pending);
-		if (fork_finish(z, s) == 0) {
-			plat.stock[plat.nstock++] = steal(&s);
-			stat_inc(ahead_made);
-		}
-	}
-	if (s == NULL && plat.pending == NULL && plat.nstock < STOCK_MAX && fork_start(z, &plat.pending) != 0)
-		plat.pending = NULL;
-	mutex_unlock(&z->mu);
-	if (s != NULL)
-		space_free(s);
 }
 
 int
@@ -493,9 +420,14 @@ space_release_locked(struct space *s)
 void
 space_free(struct space *s)
 {
+	bool kept;
+
 	mutex_lock(&s->mu);
 	space_settle(s);
+	kept = stock_offer(s);
 	mutex_unlock(&s->mu);
+	if (kept)
+		return;
 	space_kill(s);
 	mutex_lock(&plat.mu);
 	BUG_ON(!list_empty(&s->ctxs));

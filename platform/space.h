@@ -6,7 +6,7 @@
  * only when the process that could write it is known to be dead (its pidfd says so), and
  * its pages are given back to the host before, so that nobody reads another's registers.
  *
- * Life of a space: spawned (forked; nobody waits for it yet), settled (its stub has handed over two
+ * Life of a space (stock.c has a shorter round for some): spawned (forked; nobody waits for it yet), settled (its stub has handed over two
  * descriptors and, but for the zygote, made its first guest thread; waited for when somebody needs it), live, dead (the stub is
  * gone, noticed by anyone), freed by its owner (killed, then on the dying list until the
  * host has confirmed), struct and slots released.
@@ -31,7 +31,8 @@ _Static_assert(SIGFRAME_FP_HEAD == FP_HEAD, "head of an FP image");
 #define CTL_CTX_OFF	((uint64_t)MAX_SPACES * STUB_SLOT_STRIDE)
 #define CTL_SIZE	(STUB_WORLD_OFF + PAGE_SIZE)
 _Static_assert(STUB_WORLD_OFF == CTL_CTX_OFF + (uint64_t)MAX_CTXS * STUB_CTX_SIZE, "world");
-#define STOCK_MAX	2u		/* blank stubs ahead, besides one under way */
+#define STOCK_AHEAD	2u		/* blank stubs made ahead, besides one under way */
+#define STOCK_MAX	4u		/* and with those that are used again */
 #define FP_MAX		12288u
 #define FP_SW_OFF	464		/* sw_reserved of an FP image */
 #define FP_MAGIC2	0x46505845u	/* what closes it */
@@ -47,6 +48,7 @@ struct space {
 	int		pid;		/* [I] once spawned; -1: it never had a process */
 	_Atomic int	memfd, pidfd;	/* [zygote] until both are here, memfd last, then [I] */
 	bool		settled;	/* [m] its birth is over, well or badly */
+	bool		reused;		/* [m] it had a guest before */
 	struct ctx	*born;		/* [m] the thread that its first batch makes, until settled */
 	_Atomic bool	dead;
 	_Atomic bool	watched;	/* the reaper polls its pidfd */
@@ -147,7 +149,7 @@ struct platform {
 	struct hostvdso	vdso;		/* [I] what the zygote was to take along; all zero: nothing */
 	struct space	*pending;	/* [zygote->mu] a fork of the zygote under way, for the stock */
 	struct space	*stock[STOCK_MAX]; /* [zygote->mu] blank stubs ready for space_new */
-	unsigned	nstock;		/* [zygote->mu] */
+	_Atomic unsigned nstock;	/* [zygote->mu] */
 	struct space	*by_slot[MAX_SPACES]; /* [mu] */
 	uint16_t	free_spaces[MAX_SPACES], free_ctxs[MAX_CTXS]; /* [mu] stacks of used slots */
 	unsigned	nfree_spaces, nfree_ctxs, next_space, next_ctx; /* [mu] */
@@ -189,6 +191,13 @@ void space_settle(struct space *s);
 /* Runs the n entries that the caller has filled in; -errno of the first that failed (its index in *at), -ESRCH. */
 int space_batch(struct space *s, unsigned n, unsigned *at) MUST_CHECK;
 void space_kill(struct space *s);
+/* Takes in what new stubs have sent, if s has not been heard of; never waits. */
+void space_collect(struct space *s);
+/* Announces the n entries that the caller has filled in. */
+void batch_start(struct space *s, unsigned n);
+/* Asks from's mapper for a copy of its process; the answer is still to come: fork_finish waits for it. from->mu held. */
+int fork_start(struct space *from, struct space **out) MUST_CHECK;
+int fork_finish(struct space *from, struct space *s) MUST_CHECK;
 void space_release_locked(struct space *s);
 
 /* systrap.c: the frame that the handler has announced lies inside the context set. */
@@ -205,6 +214,14 @@ extern __thread bool ctx_stub_awake;			/* the stub of this thread's guest waits 
 unsigned ctx_conceive(struct space *s);			/* the commands that make the first thread of a new stub; how many */
 void ctx_born(struct space *s, int err);		/* they were carried out, or not */
 void ctx_release_locked(struct ctx *c);			/* its slot and struct; plat.mu held */
+
+extern __thread struct space *ctx_retired;		/* where this thread's guest was, whose task has ended */
+void ctx_dismiss(struct space *s);			/* tells the one thread of s, which nobody owns, to exit; s->mu held */
+bool ctx_await_end(struct space *s, uint64_t until_ns) MUST_CHECK; /* the host says that it has; false: not by then */
+unsigned ctx_renew(struct space *s, unsigned at);	/* then: commands from entry `at` on that make another; the number of all */
+
+/* stock.c: true when s, whose owner has no more use for it, may be used again: see space_reuse. s->mu held. */
+bool stock_offer(struct space *s) MUST_CHECK;
 
 /* names.c: the world page, as the sentry sees it. */
 void names_boot(char *page);

@@ -134,7 +134,7 @@ release_memory(struct task *t)
 	t->ctx = NULL;
 	process_unlock(sh);
 	if (c)
-		ctx_free(c);
+		ctx_retire(c);
 	mutex_lock(&t->alloc_mu);
 	mm = t->mm;
 	t->mm = NULL;

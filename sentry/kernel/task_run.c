@@ -272,4 +272,5 @@ task_run(void *task)
 	}
 	task_do_exit(t);
 	task_put(t);
+	space_reuse();
 }

@@ -181,7 +181,7 @@ struct kicker {
 	uint64_t when;		/* not before the guest has put something there, or a second has passed; 0: at once */
 };
 
-static void *
+UNUSED static void *
 kick_later(void *arg)
 {
 	struct kicker *k = arg;

@@ -444,11 +444,11 @@ runs(struct space *s)
 static void
 stock_up(void)
 {
-	for (int i = 0; i < 200 && plat.nstock < STOCK_MAX; i++) {
+	for (int i = 0; i < 200 && plat.nstock < STOCK_AHEAD; i++) {
 		space_stock();
 		usleep(10000);
 	}
-	ck_assert_uint_eq(plat.nstock, STOCK_MAX);
+	ck_assert_uint_eq(plat.nstock, STOCK_AHEAD);
 }
 
 START_TEST(test_stock)
@@ -468,7 +468,7 @@ START_TEST(test_stock)
 	}
 	/* Killed while they wait, one that is under way too: others are made. */
 	stock_up();
-	for (unsigned i = 0; i < STOCK_MAX; i++)
+	for (unsigned i = 0; i < STOCK_AHEAD; i++)
 		ck_assert_int_eq(host_tgkill(plat.stock[i]->pid, plat.stock[i]->pid, SIGKILL), 0);
 	usleep(50000);
 	for (int i = 0; i < 4; i++) {

@@ -59,12 +59,14 @@ int space_fork(struct space *p, struct space **out) { (void)p; return space_new(
 void space_end_wait(struct space *s) { (void)s; }
 void space_free(struct space *s) { free(s); }
 void space_stock(void) { }
+void space_reuse(void) { }
 int space_exec(struct space *s, struct mapcmd *c, unsigned n) { (void)s; (void)c; (void)n; return 0; }
 int space_host_pid(const struct space *s) { (void)s; return 1; }
 int64_t space_read(struct space *s, uint64_t va, void *b, size_t n) { (void)s; (void)va; (void)b; (void)n; return 0; }
 int64_t space_write(struct space *s, uint64_t va, const void *b, size_t n) { (void)s; (void)va; (void)b; (void)n; return 0; }
 int ctx_new(struct space *s, struct ctx **out) { (void)s; *out = calloc(1, sizeof **out); return 0; }
 void ctx_free(struct ctx *c) { free(c); }
+void ctx_retire(struct ctx *c) { free(c); }
 void ctx_kick(struct ctx *c) { atomic_store(&c->kicked, true); }
 int ctx_get_fp(struct ctx *c, void *b) { (void)c; memset(b, 0, platform_fp_size); return 0; }
 int ctx_set_fp(struct ctx *c, const void *b) { (void)c; (void)b; return 0; }
