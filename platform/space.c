@@ -670,11 +670,11 @@ is_own(const struct mapcmd *c)
 		return false;
 	switch (c->op) {
 	case MAPOP_MMAP:
-		return c->fd == MAPFD_ANON && (c->flags & MAP_PRIVATE) && !(c->prot & PROT_EXEC);
+		return c->fd == MAPFD_ANON && (c->flags & MAP_PRIVATE);
 	case MAPOP_MUNMAP:
 		return true;
 	case MAPOP_MPROTECT:
-		return (c->prot & ~PROT_READ) == 0;
+		return (c->prot & PROT_WRITE) == 0;
 	case MAPOP_MADVISE:
 		return c->advice == MADV_DONTNEED;
 	case MAPOP_MREMAP:

@@ -112,6 +112,8 @@ region_from_args(struct mm *mm, const struct mmap_args *a, struct mobj *mobj, ui
 		r->flags |= REGION_NORESERVE;
 	if (mobj == NULL && r->prot == PROT_NONE && !(r->flags & REGION_GROWSDOWN))
 		r->flags |= REGION_FRESH;
+	if (mobj != NULL && !(r->flags & REGION_SHARED) && !(r->prot & PROT_WRITE))
+		r->flags |= REGION_CLEAN;
 	if ((a->flags & MAP_LOCKED) || mm->lock_future)
 		r->flags |= REGION_LOCKED;
 	r->file = file_get(a->file);
@@ -120,16 +122,44 @@ region_from_args(struct mm *mm, const struct mmap_args *a, struct mobj *mobj, ui
 	return r;
 }
 
+/* Does the host have r's pages there already, but for the rights?  So it is where a dynamic linker maps segments over the whole file. */
+static const struct region *
+same_pages(struct mm *mm, const struct region *r)
+{
+	const struct region *o = region_at_or_after(mm, r->start);
+
+	if (o == NULL || o->start != r->start || o->end != r->end || o->mobj != r->mobj || o->off != r->off)
+		return NULL;
+	return (o->flags & REGION_CLEAN) && o->flags == (r->flags | REGION_CLEAN) ? o : NULL;
+}
+
+/* What makes r of the region that is there. */
+static int
+regather(struct batch *b, const struct region *old, const struct region *r)
+{
+	struct mapcmd *c;
+
+	if (old->prot == r->prot)
+		return 0;
+	c = batch_add(b, MAPOP_MPROTECT, r->start, r->end - r->start);
+	if (c == NULL)
+		return -ENOMEM;
+	c->prot = (int)r->prot;
+	return 0;
+}
+
 /* Sends the host what makes r; *reached is the end of what is there then. */
 static int
 map_host(struct mm *mm, struct region *r, bool replaces, uint64_t *reached)
 {
+	const struct region *old = replaces ? same_pages(mm, r) : NULL;
 	struct batch b;
 	struct mapcmd *c;
 	int err;
 
 	batch_init(&b);
-	err = region_gather(&b, r, POPULATE_AT_MAP, reached);
+	*reached = r->end;
+	err = old != NULL ? regather(&b, old, r) : region_gather(&b, r, POPULATE_AT_MAP, reached);
 	if (!err && replaces && *reached < r->end) {
 		c = batch_add(&b, MAPOP_MUNMAP, *reached, r->end - *reached);
 		err = c == NULL ? -ENOMEM : 0;
@@ -302,7 +332,7 @@ protect_reach(struct mm *mm, uint64_t start, uint64_t end, uint32_t prot, int *e
 
 /*
  * One command for each run of present regions in [start, end).  Where nothing is yet, a new mapping does the same, and
- * guest threads may make one, but not add a right to what there is (mapcmd.plain).
+ * guest threads may make one, but not add the right to write to what there is (mapcmd.plain).
  */
 static int
 protect_gather(struct batch *b, struct mm *mm, uint64_t start, uint64_t end, uint32_t prot)
@@ -339,7 +369,7 @@ protect_restore(struct mm *mm, uint64_t start, uint64_t end)
 		    .prot = (int)r->prot, .fd = MAPFD_ANON };
 
 		/* Another thread may have written there meanwhile. */
-		r->flags &= ~(uint32_t)REGION_FRESH;
+		r->flags &= ~(uint32_t)(REGION_FRESH | REGION_CLEAN);
 		if (!(r->flags & REGION_ABSENT) && space_exec(mm->space, &c, 1) != 0)
 			return;
 	}
@@ -373,6 +403,8 @@ protect_locked(struct mm *mm, uint64_t start, uint64_t end, uint32_t prot)
 			r->prot = prot;
 			if (prot != PROT_NONE)
 				r->flags &= ~(uint32_t)REGION_FRESH;
+			if (prot & PROT_WRITE)
+				r->flags &= ~(uint32_t)REGION_CLEAN;
 			region_account(mm, r, true);
 		}
 		mm_changed(mm);

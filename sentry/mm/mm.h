@@ -81,6 +81,7 @@ enum {				/* region.flags */
 	REGION_PATCHES	= 1 << 12,	/* not the guest's: slots of patched calls (patches.c) */
 	REGION_MEMFILE	= 1 << 13,	/* pages of the memory file that may be another's one day are, or were, mapped here */
 	REGION_FRESH	= 1 << 14,	/* private, anonymous, and PROT_NONE ever since it was mapped: nothing is there */
+	REGION_CLEAN	= 1 << 15,	/* private, of a host file, and never writable since: what the host has there is the file's */
 };
 
 struct region {

@@ -83,6 +83,7 @@ gather_pieces(struct batch *b, struct region *r, uint64_t limit, uint64_t *reach
 		c->fd = at.fd;
 		c->off = at.off;
 		if (at.fd == MAPFD_MEMFILE) {
+			r->flags &= ~(uint32_t)REGION_CLEAN;
 			if (!at.lasting) {
 				r->mm->has_shared = true;
 				r->flags |= REGION_MEMFILE;

@@ -160,6 +160,7 @@ call_patch_locked(struct mm *mm, uint64_t call, uint32_t nr)
 	if (r == NULL || r->prot != (PROT_READ | PROT_EXEC) || r->end - call < CALL_LEN ||
 	    (r->flags & (REGION_SHARED | REGION_ABSENT | REGION_PATCHES)))
 		return -EOPNOTSUPP;
+	r->flags &= ~(uint32_t)REGION_CLEAN;
 	err = space_site_plan(mm->space, call, nr, r->start, r->end, &p);
 	if (!err)
 		err = space_site_add(mm->space, &p);

@@ -429,7 +429,7 @@ bool
 region_continues(const struct region *a, const struct region *b)
 {
 	return a->end == b->start && a->prot == b->prot && a->maxprot == b->maxprot &&
-	    ((a->flags ^ b->flags) & ~(REGION_ABSENT | REGION_MEMFILE | REGION_FRESH)) == 0 && a->file == b->file && a->mobj == b->mobj &&
+	    ((a->flags ^ b->flags) & ~(REGION_ABSENT | REGION_MEMFILE | REGION_FRESH | REGION_CLEAN)) == 0 && a->file == b->file && a->mobj == b->mobj &&
 	    a->off + (a->end - a->start) == b->off && strcmp(a->name, b->name) == 0;
 }
 

@@ -33,7 +33,7 @@ allowed_locked(struct mm *mm, uint64_t va, uint64_t len, bool write, bool force,
 		if (force && write && (r->flags & REGION_SHARED) && !(r->prot & PROT_WRITE))
 			break;
 		if (force && write)
-			r->flags &= ~(uint32_t)REGION_FRESH;	/* a debugger's word in memory that nobody else can reach */
+			r->flags &= ~(uint32_t)(REGION_FRESH | REGION_CLEAN);	/* a debugger's word in memory that nobody else can reach */
 		if (r->end >= end)
 			return len;
 		at = r->end;
