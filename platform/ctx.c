@@ -355,8 +355,10 @@ ctx_dismiss(struct space *s)
 bool
 ctx_await_end(struct space *s, uint64_t until_ns)
 {
-	struct ctx *c = list_first(&s->leaving, struct ctx, node);
+	struct ctx *c;
 
+	ctx_dismiss(s);
+	c = list_first(&s->leaving, struct ctx, node);
 	while (!has_ended(c)) {
 		uint32_t state = atomic_load(&c->sh->state);
 		uint64_t now = host_clock_ns(CLOCK_MONOTONIC);
@@ -437,8 +439,9 @@ ctx_regs(struct ctx *c, struct abi_regs *regs)
 void
 ctx_asleep(struct ctx *c, bool asleep)
 {
-	(void)c;
 	atomic_fetch_add_explicit(&plat.nawake, asleep ? -1 : 1, memory_order_relaxed);
+	if (asleep && plat.ops->rest != NULL)
+		plat.ops->rest(c);
 }
 
 /*

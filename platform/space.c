@@ -52,7 +52,8 @@ space_alloc(struct space **out)
 	list_init(&s->node);
 	s->memfd = s->pidfd = -1;
 	mutex_lock(&plat.mu);
-	reap_dying_locked();
+	if (plat.nfree_spaces == 0)
+		reap_dying_locked();
 	if (plat.nfree_spaces > 0)
 		s->slot = plat.free_spaces[--plat.nfree_spaces];
 	else if (plat.next_space < MAX_SPACES)
@@ -299,9 +300,10 @@ fork_start(struct space *from, struct space **out)
 	if (atomic_load(&from->dead))
 		return -ESRCH;
 	err = fork_prepare(from, out);
-	if (!err)
-		batch_start(from, 1);
-	return err;
+	if (err)
+		return err;
+	batch_start(from, 1);
+	return 0;
 }
 
 /* Reads the mapper's answer: s->pid becomes its process, or -1. */

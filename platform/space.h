@@ -119,6 +119,7 @@ struct ctx_ops {
 	int	(*attach)(struct ctx *c);	/* after the thread has stopped for the first time */
 	void	(*run)(struct ctx *c, struct abi_regs *regs, struct stop *stop);
 	void	(*regs)(struct ctx *c, struct abi_regs *regs); /* NULL: run leaves none out */
+	void	(*rest)(struct ctx *c);		/* the owner is about to sleep for long; NULL: it is all the same to the thread */
 	void	(*leave)(struct ctx *c);	/* tells the thread to exit; it may be dead already */
 	int	(*get_fp)(struct ctx *c, void *buf);
 	int	(*set_fp)(struct ctx *c, const void *buf);

@@ -14,20 +14,26 @@
 
 #define END_NS		(NSEC_PER_SEC / 1000)	/* for a thread to end, before its stub is killed */
 
-static __thread struct space *spent;		/* this thread's last guest was in it, and has been told to end */
+static __thread struct space *spent;		/* this thread's last guest was in it */
 
 /* ---- used again -------------------------------------------------------------- */
+
+/* Its thread may as well begin to end now. */
+static bool
+is_fit_again(struct space *s)
+{
+	return plat.ops->may_park && s->nidx == 1 && atomic_load_explicit(&plat.nstock, memory_order_relaxed) < STOCK_MAX;
+}
 
 bool
 stock_offer(struct space *s)
 {
 	mutex_assert_held(&s->mu);
-	if (s != ctx_retired || spent != NULL || !plat.ops->may_park || s->nidx != 1 || atomic_load(&s->dead))
-		return false;
-	if (atomic_load_explicit(&plat.nstock, memory_order_relaxed) >= STOCK_MAX)
+	if (s != ctx_retired || atomic_load(&s->dead))
 		return false;
 	ctx_retired = NULL;
-	ctx_dismiss(s);
+	if (is_fit_again(s))
+		ctx_dismiss(s);
 	spent = s;
 	return true;
 }
@@ -69,12 +75,16 @@ space_reuse(void)
 	if (s == NULL)
 		return;
 	mutex_lock(&s->mu);
-	ended = ctx_await_end(s, host_clock_ns(CLOCK_MONOTONIC) + END_NS);
+	ended = is_fit_again(s) && ctx_await_end(s, host_clock_ns(CLOCK_MONOTONIC) + END_NS);
 	if (ended)
 		renew(s);
 	mutex_unlock(&s->mu);
 	if (!ended || !stock_put(s))
 		space_free(s);
+	/* The last ones are gone by now, maybe. */
+	mutex_lock(&plat.mu);
+	reap_dying_locked();
+	mutex_unlock(&plat.mu);
 }
 
 /* ---- made ahead ---------------------------------------------------------------- */

@@ -18,7 +18,7 @@
  * The state word's moves:
  *	ST_RUN, ST_BACK -> ST_RUN_SLEEP	we go to sleep on it
  *	ST_RUN... -> ST_STOP, ST_CALL	the stub stops (and wakes us)
- *	ST_STOP, ST_CALL -> ST_STOP_SLEEP the stub goes to sleep on it
+ *	ST_STOP, ST_CALL -> ST_STOP_SLEEP the stub goes to sleep on it, or is told to
  *	ST_STOP... -> ST_RUN, ST_BACK	we let it go (and wake it)
  *	anything -> ST_DEAD		the host, when the thread exits; the reaper
  */
@@ -835,6 +835,16 @@ systrap_attach(struct ctx *c)
 	return 0;
 }
 
+/* Its guest will not go on soon: the processor is of more use to others. */
+static void
+systrap_rest(struct ctx *c)
+{
+	uint32_t state = c->live ? ST_CALL : ST_STOP;
+
+	if (c->told_to_spin && atomic_compare_exchange_strong(&c->sh->state, &state, ST_STOP_SLEEP))
+		c->told_to_spin = false;
+}
+
 static void
 systrap_leave(struct ctx *c)
 {
@@ -938,6 +948,7 @@ const struct ctx_ops systrap_ops = {
 	.run = systrap_run,
 	.regs = systrap_regs,
 	.leave = systrap_leave,
+	.rest = systrap_rest,
 	.get_fp = systrap_get_fp,
 	.set_fp = systrap_set_fp,
 	.set_fp_head = systrap_set_fp_head,

@@ -222,7 +222,7 @@ stopped:
 	pause
 	jmp	1b
 2:	cmp	$ST_BACK, %eax
-	jne	go
+	jne	turned
 	mov	CTX_RAX(%rbx), %rax
 	mov	CTX_RCX(%rbx), %rcx
 	mov	CTX_R11(%rbx), %r11
@@ -249,7 +249,7 @@ wake:
 	mov	CTX_SPIN(%rbx), %r12d
 2:	mov	CTX_STATE(%rbx), %eax
 	cmp	%r13d, %eax
-	jne	go
+	jne	turned
 	dec	%r12d
 	js	3f
 	pause
@@ -260,7 +260,11 @@ sleep:
 	mov	%r13d, %eax
 	mov	$ST_STOP_SLEEP, %ecx
 	lock cmpxchg %ecx, CTX_STATE(%rbx)
+	je	4f
+turned:
+	cmp	$ST_STOP_SLEEP, %eax		/* the sentry sleeps itself, and has said it for us */
 	jne	go
+	where_am_i
 4:	lea	CTX_STATE(%rbx), %rdi
 	xor	%esi, %esi			/* FUTEX_WAIT */
 	mov	$ST_STOP_SLEEP, %edx

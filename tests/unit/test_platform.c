@@ -480,6 +480,32 @@ START_TEST(test_stock)
 }
 END_TEST
 
+/* A guest whose owner sleeps does not wait awake: told so at any moment between its stop and its own sleep, it goes on as usual. */
+START_TEST(test_rest)
+{
+	unsigned rested = 0;
+	uint32_t count;
+
+	START(counter);
+	r.rdi = DATA;
+	for (unsigned i = 0; i < 2000; i++) {
+		RUN_SYSCALL(39);
+		for (volatile unsigned n = 0; n < i % 200 * 20; n++)
+			;
+		ctx_asleep(c, true);
+		rested += atomic_load(&c->sh->state) == ST_STOP_SLEEP;
+		if (i % 100 == 0)
+			usleep(1000);
+		ctx_asleep(c, false);
+		ck_assert_int_eq(space_read(s, DATA, &count, sizeof count), sizeof count);
+		ck_assert_uint_eq(count, i + 1);
+	}
+	if (!plat.ptrace)
+		ck_assert_uint_gt(rested, 1000);
+	END();
+}
+END_TEST
+
 START_TEST(test_child_killed)
 {
 	struct space *s2;
@@ -818,6 +844,7 @@ cases(TCase *tc)
 	tcase_add_test(tc, test_own_mapping);
 	tcase_add_test(tc, test_fork);
 	tcase_add_test(tc, test_stock);
+	tcase_add_test(tc, test_rest);
 	tcase_add_test(tc, test_child_killed);
 	tcase_add_test(tc, test_threads);
 	tcase_add_test(tc, test_host_vdso);
