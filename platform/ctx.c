@@ -24,6 +24,7 @@
 
 #define FIRST_STOP_NS	(5 * NSEC_PER_SEC)
 #define FIRST_LOOK_NS	(NSEC_PER_SEC / 2)
+#define LOOK_OUT_NS	(NSEC_PER_SEC / 50)
 #define LAST_STEPS_NS	(NSEC_PER_SEC / 50000)
 #define PARKED_MAX	4
 #define WARM_CTXS	16		/* sets kept with their pages */
@@ -221,6 +222,12 @@ thread_arrive(struct ctx *c)
 			return -EAGAIN;
 	}
 	return c->tid > 1 ? frame_find(c) : -EAGAIN;
+}
+
+void
+ctx_look_out(struct ctx *c)
+{
+	(void)host_futex_wait(&c->sh->state, ST_RUN_SLEEP, host_clock_ns(CLOCK_MONOTONIC) + LOOK_OUT_NS, true);
 }
 
 unsigned

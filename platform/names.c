@@ -45,6 +45,15 @@ slot_of(const char *path, size_t len)
 }
 
 void
+ctx_forget_links(struct ctx *c)
+{
+	if (!c->names)
+		return;
+	atomic_fetch_and(&c->sh->known, ~(1u << ANSWER_NO_LINK));
+	c->names = false;
+}
+
+void
 ctx_no_link(struct ctx *c, uint64_t names, const char *path, size_t len)
 {
 	struct stub_name *table = (struct stub_name *)(void *)(c->base + STUB_CTX_NAMES), *n;

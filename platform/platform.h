@@ -248,6 +248,8 @@ void ctx_answer(struct ctx *c, enum ctx_answer which, uint32_t value);
 void ctx_no_link(struct ctx *c, uint64_t names, const char *path, size_t len);
 uint64_t platform_names(void);
 void platform_names_changed(void);
+/* Everything that c was told so: its own root or rights are others now. Owner's thread. */
+void ctx_forget_links(struct ctx *c);
 
 /*
  * Guest memory that the stub itself copies, for a ctx stopped at a patched call; no call to the host.

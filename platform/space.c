@@ -249,6 +249,9 @@ space_settle(struct space *s)
 	if (likely(s->settled))
 		return;
 	s->settled = true;
+	/* The thread is the last to come: one sleep then, mostly, and not two. */
+	if (s->born != NULL && s->pid > 1)
+		ctx_look_out(s->born);
 	err = s->pid == -1 ? -ESRCH : batch_wait(s, s->seq, host_clock_ns(CLOCK_MONOTONIC) + BIRTH_NS);
 	if (err == 0)
 		space_collect(s);

@@ -213,6 +213,7 @@ extern __thread bool ctx_stub_awake;			/* the stub of this thread's guest waits 
 
 /* ctx.c */
 unsigned ctx_conceive(struct space *s);			/* the commands that make the first thread of a new stub; how many */
+void ctx_look_out(struct ctx *c);			/* sleeps until it has stopped for the first time; not for long */
 void ctx_born(struct space *s, int err);		/* they were carried out, or not */
 void ctx_release_locked(struct ctx *c);			/* its slot and struct; plat.mu held */
 

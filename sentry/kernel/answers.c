@@ -48,6 +48,8 @@ answers_cred(struct task *t)
 	ctx_answer(t->ctx, ANSWER_GID, c->gid);
 	ctx_answer(t->ctx, ANSWER_EUID, c->euid);
 	ctx_answer(t->ctx, ANSWER_EGID, c->egid);
+	/* Who may look where is another matter now. */
+	ctx_forget_links(t->ctx);
 }
 
 void

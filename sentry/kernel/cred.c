@@ -131,7 +131,6 @@ cred_commit(struct task *t, struct cred *c)
 	t->cred = c;
 	mutex_unlock(&t->alloc_mu);
 	answers_cred(t);
-	platform_names_changed();
 	cred_put(old);
 }
 

@@ -26,6 +26,7 @@ void ctx_kick_seen(struct ctx *c) { (void)c; }
 void ctx_answer(struct ctx *c, enum ctx_answer which, uint32_t value) { (void)c; (void)which; (void)value; }
 void platform_names_changed(void) { }
 uint64_t platform_names(void) { return 1; }
+void ctx_forget_links(struct ctx *c) { (void)c; }
 void ctx_no_link(struct ctx *c, uint64_t names, const char *path, size_t len) { (void)c; (void)names; (void)path; (void)len; }
 void ctx_regs(struct ctx *c, struct abi_regs *regs) { (void)c; (void)regs; }
 void ctx_asleep(struct ctx *c, bool asleep) { (void)c; (void)asleep; }
