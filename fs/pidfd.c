@@ -11,13 +11,14 @@
 #include "abi/signal.h"
 #include "base/kmem.h"
 #include "fs/proc.h"
+#include "sentry/kernel/inspect.h"
 #include "sentry/kernel/signal.h"
 #include "sentry/kernel/task.h"
+#include "sentry/mm/mm.h"
 #include "sentry/syscall/syscall.h"
 #include "sentry/vfs/fdtable.h"
 #include "sentry/vfs/file.h"
 
-#define CAP_SYS_PTRACE_NR	19
 
 struct pidfd {
 	struct file	file;		/* first */
@@ -172,22 +173,12 @@ sys_pidfd_send_signal(struct task *t, int32_t fd, int32_t signo, gaddr_t uinfo, 
 	return is_reaped(p) ? -ESRCH : signal_send_checked(t, p, &info);
 }
 
-/* ptrace(2)'s rule for looking into another process: the same ids throughout, or the capability. */
 static bool
 may_look_into(struct task *t, struct task *o)
 {
-	AUTO_PUT(cred) c = task_cred_get(o);
-	const struct cred *me = task_cred(t);
+	AUTO_PUT(mm) mm = task_mm_get(o);
 
-	if (o->process == t->process)
-		return true;
-	if (c == NULL)
-		return false;
-	if (me->uid == c->uid && me->uid == c->euid && me->uid == c->suid &&
-	    me->gid == c->gid && me->gid == c->egid && me->gid == c->sgid &&
-	    (c->permitted & ~me->permitted) == 0)
-		return true;
-	return cred_has_cap(me, CAP_SYS_PTRACE_NR);
+	return task_may_inspect(t, o, mm, INSPECT_REAL);
 }
 
 int64_t
@@ -216,5 +207,8 @@ sys_pidfd_getfd(struct task *t, int32_t pidfd, int32_t targetfd, uint32_t flags)
 		return -ESRCH;
 	if (targetfd < 0 || !fdtable_next(ft, &at, &f, &cloexec) || at != targetfd)
 		return -EBADF;
+	/* Another program may have opened it since. */
+	if (!may_look_into(t, o))
+		return -EPERM;
 	return fd_install(t, f, FD_CLOEXEC);
 }

@@ -12,16 +12,20 @@
 #include "sentry/vfs/inode.h"
 #include "sentry/vfs/path.h"
 
+struct mm;
 struct task;
 struct proc_inode;
 
 /* Writes the text of a file; t is who reads, subject whom the directory is about (NULL outside /proc/PID). */
 typedef void proc_show_fn(struct task *t, struct proc_inode *p, struct strbuf *sb);
+/* The same of a file about memory: that which the task had when the file was opened, as long as it has it. */
+typedef void proc_show_mm_fn(struct mm *mm, struct strbuf *sb);
 
 struct proc_entry {
 	const char	*name;
 	uint32_t	 mode;		/* type and permissions */
-	proc_show_fn	*show;		/* regular files */
+	proc_show_fn	*show;		/* regular files: one of these two */
+	proc_show_mm_fn	*show_mm;	/* owner_only */
 	int64_t		(*write)(struct task *t, struct proc_inode *p, const char *text, size_t len);
 	int		(*link)(struct task *t, struct proc_inode *p, char *buf, size_t size);	/* symlinks: text */
 	int		(*follow)(struct task *t, struct proc_inode *p, struct path *out);	/* magic links */
@@ -29,6 +33,7 @@ struct proc_entry {
 	/* Directories with names that come and go: beside the rows. */
 	int		(*lookup)(struct task *t, struct proc_inode *dir, const char *name, struct inode **out);
 	int		(*readdir)(struct file *f, struct task *t, struct proc_inode *dir, struct dirsink *d);
+	bool		 at_open;	/* the text is that of the moment when the file was opened */
 	bool		 owner_only;	/* text shows only to who may inspect the task (environ, maps, mem ...) */
 	bool		 mem;		/* the file is the task's memory */
 	bool		 strict;	/* the mode binds root as well (/proc/sys) */

@@ -283,11 +283,10 @@ show_status(struct task *t, struct proc_inode *p, struct strbuf *sb)
 
 /* A stretch of the task's own memory, as cmdline and environ show it. */
 static void
-show_memory(struct task *s, uint64_t mm_start, uint64_t mm_end, struct mm *mm, struct strbuf *sb)
+show_memory(struct mm *mm, uint64_t mm_start, uint64_t mm_end, struct strbuf *sb)
 {
 	char buf[1024];
 
-	(void)s;
 	while (mm_start < mm_end && !sb->cut) {
 		int64_t n = copy_force(mm, gaddr_from(mm_start), buf, min(mm_end - mm_start, (uint64_t)sizeof buf), false);
 
@@ -305,27 +304,19 @@ show_cmdline(struct task *t, struct proc_inode *p, struct strbuf *sb)
 
 	(void)t;
 	if (mm != NULL)
-		show_memory(p->task, mm->arg_start, mm->arg_end, mm, sb);
+		show_memory(mm, mm->arg_start, mm->arg_end, sb);
 }
 
 static void
-show_environ(struct task *t, struct proc_inode *p, struct strbuf *sb)
+show_environ(struct mm *mm, struct strbuf *sb)
 {
-	AUTO_PUT(mm) mm = task_mm_get(p->task);
-
-	(void)t;
-	if (mm != NULL)
-		show_memory(p->task, mm->env_start, mm->env_end, mm, sb);
+	show_memory(mm, mm->env_start, mm->env_end, sb);
 }
 
 static void
-show_auxv(struct task *t, struct proc_inode *p, struct strbuf *sb)
+show_auxv(struct mm *mm, struct strbuf *sb)
 {
-	AUTO_PUT(mm) mm = task_mm_get(p->task);
-
-	(void)t;
-	if (mm != NULL)
-		sb_put(sb, (const char *)mm->auxv, min((size_t)mm->nauxv, ARRAY_LEN(mm->auxv)) * sizeof mm->auxv[0]);
+	sb_put(sb, (const char *)mm->auxv, min((size_t)mm->nauxv, ARRAY_LEN(mm->auxv)) * sizeof mm->auxv[0]);
 }
 
 static void
@@ -351,23 +342,15 @@ write_comm(struct task *t, struct proc_inode *p, const char *text, size_t len)
 }
 
 static void
-show_maps(struct task *t, struct proc_inode *p, struct strbuf *sb)
+show_maps(struct mm *mm, struct strbuf *sb)
 {
-	AUTO_PUT(mm) mm = task_mm_get(p->task);
-
-	(void)t;
-	if (mm != NULL)
-		mm_print_maps(mm, sb, false);
+	mm_print_maps(mm, sb, false);
 }
 
 static void
-show_smaps(struct task *t, struct proc_inode *p, struct strbuf *sb)
+show_smaps(struct mm *mm, struct strbuf *sb)
 {
-	AUTO_PUT(mm) mm = task_mm_get(p->task);
-
-	(void)t;
-	if (mm != NULL)
-		mm_print_maps(mm, sb, true);
+	mm_print_maps(mm, sb, true);
 }
 
 static void
@@ -760,6 +743,7 @@ link_ns(struct task *t, struct proc_inode *p, char *buf, size_t size)
 #define DIR_ROW(n, m, kids)	{ .name = n, .mode = S_IFDIR | (m), .children = kids }
 #define TEXT_ROW(n, m, fn)	{ .name = n, .mode = S_IFREG | (m), .show = fn }
 #define OWN_ROW(n, m, fn)	{ .name = n, .mode = S_IFREG | (m), .show = fn, .owner_only = true }
+#define MM_ROW(n, m, fn)	{ .name = n, .mode = S_IFREG | (m), .show_mm = fn, .owner_only = true }
 #define NS_ROW(n)		{ .name = n, .mode = S_IFLNK | 0777, .link = link_ns }
 
 static const struct proc_entry ns_rows[] = {
@@ -770,19 +754,19 @@ static const struct proc_entry ns_rows[] = {
 extern const struct proc_entry proc_net_rows[];
 
 #define COMMON_ROWS							\
-	OWN_ROW("auxv", 0400, show_auxv),				\
+	{ .name = "auxv", .mode = S_IFREG | 0400, .show_mm = show_auxv, .owner_only = true, .at_open = true }, \
 	TEXT_ROW("cgroup", 0444, show_cgroup),				\
 	TEXT_ROW("cmdline", 0444, show_cmdline),			\
 	{ .name = "comm", .mode = S_IFREG | 0644, .show = show_comm, .write = write_comm }, \
 	{ .name = "cwd", .mode = S_IFLNK | 0777, .follow = follow_cwd }, \
-	OWN_ROW("environ", 0400, show_environ),				\
+	MM_ROW("environ", 0400, show_environ),				\
 	{ .name = "exe", .mode = S_IFLNK | 0777, .follow = follow_exe }, \
 	{ .name = "fd", .mode = S_IFDIR | 0500, .lookup = lookup_fd, .readdir = readdir_fd }, \
 	{ .name = "fdinfo", .mode = S_IFDIR | 0555, .lookup = lookup_fdinfo, .readdir = readdir_fd }, \
 	TEXT_ROW("gid_map", 0644, show_id_map),				\
 	TEXT_ROW("limits", 0444, show_limits),				\
 	TEXT_ROW("loginuid", 0644, show_sessionid),			\
-	OWN_ROW("maps", 0444, show_maps),				\
+	MM_ROW("maps", 0444, show_maps),				\
 	{ .name = "mem", .mode = S_IFREG | 0600, .owner_only = true, .mem = true }, \
 	TEXT_ROW("mountinfo", 0444, show_mountinfo),			\
 	TEXT_ROW("mounts", 0444, show_mounts),				\
@@ -795,7 +779,7 @@ extern const struct proc_entry proc_net_rows[];
 	TEXT_ROW("schedstat", 0444, show_schedstat),			\
 	TEXT_ROW("sessionid", 0444, show_sessionid),			\
 	TEXT_ROW("setgroups", 0644, show_setgroups),			\
-	OWN_ROW("smaps", 0444, show_smaps),				\
+	MM_ROW("smaps", 0444, show_smaps),				\
 	TEXT_ROW("statm", 0444, show_statm),				\
 	TEXT_ROW("status", 0444, show_status),				\
 	OWN_ROW("syscall", 0400, show_syscall),				\

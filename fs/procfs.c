@@ -12,6 +12,7 @@
 #include "base/kmem.h"
 #include "fs/fs.h"
 #include "fs/proc.h"
+#include "sentry/kernel/inspect.h"
 #include "sentry/kernel/task.h"
 #include "sentry/mm/usercopy.h"
 #include "sentry/syscall/syscall.h"
@@ -26,6 +27,7 @@ KMEM_CACHE(super);
 
 struct proc_file {
 	struct file	 file;		/* first */
+	uint64_t	 mm;		/* [I] the number of the memory that whoever opened it may see; 0: none */
 	struct mutex	 mu;		/* rank object */
 	char		*text;		/* [m] owned */
 	size_t		 len;		/* [m] */
@@ -40,30 +42,27 @@ proc_of(struct inode *i)
 	return container_of(i, struct proc_inode, inode);
 }
 
+/* 0, and the number of the memory that was judged; 0: it has none. */
+static int
+inspect(struct task *t, struct task *subject, uint64_t *id)
+{
+	AUTO_PUT(mm) mm = NULL;
+
+	*id = 0;
+	if (subject == NULL)
+		return 0;
+	mm = task_mm_get(subject);
+	if (mm != NULL)
+		*id = mm->id;
+	return task_may_inspect(t, subject, mm, INSPECT_FS) ? 0 : -EACCES;
+}
+
 int
 proc_may_inspect(struct task *t, struct task *subject)
 {
-	struct cred *c;
-	struct cred *me = task_cred(t);
-	struct mm *mm;
-	bool dumpable;
-	int err = 0;
+	uint64_t id;
 
-	if (subject == NULL || subject->process == t->process)
-		return 0;
-	c = task_cred_get(subject);
-	if (c == NULL)
-		return 0;
-	mm = task_mm_get(subject);
-	dumpable = mm == NULL || atomic_load(&mm->dumpable) == 1;
-	mm_put(mm);
-	if (!task_capable(t, CAP_SYS_PTRACE) &&
-	    (me->fsuid != c->euid || me->fsuid != c->suid || me->fsuid != c->uid ||
-	    me->fsgid != c->egid || me->fsgid != c->sgid || me->fsgid != c->gid ||
-	    (c->permitted & ~me->permitted) != 0 || !dumpable))
-		err = -EACCES;
-	cred_put(c);
-	return err;
+	return inspect(t, subject, &id);
 }
 
 /* Numbers that differ for different names and stay the same for one: row, task and descriptor mixed. */
@@ -191,6 +190,23 @@ proc_create(struct task *t, struct inode *dir, const char *name, uint32_t mode, 
 	return -ENOENT;
 }
 
+/* Where a magic link leads, if t may know. */
+static int
+follow(struct task *t, struct proc_inode *p, struct path *out)
+{
+	int err = proc_may_inspect(t, p->task);
+
+	if (!err)
+		err = p->e->follow(t, p, out);
+	if (err)
+		return err;
+	/* The task may have executed another program meanwhile, which opened what was found. */
+	err = proc_may_inspect(t, p->task);
+	if (err)
+		path_put(out);
+	return err;
+}
+
 static int
 proc_readlink(struct task *t, struct inode *i, char *buf, size_t size)
 {
@@ -203,9 +219,7 @@ proc_readlink(struct task *t, struct inode *i, char *buf, size_t size)
 		return p->e->link(t, p, buf, size);
 	if (p->e->follow == NULL)
 		return -EINVAL;
-	err = proc_may_inspect(t, p->task);
-	if (!err)
-		err = p->e->follow(t, p, &at);
+	err = follow(t, p, &at);
 	if (err)
 		return err;
 	err = path_text_task(t, &at, text, sizeof text);
@@ -221,12 +235,8 @@ static int
 proc_followlink(struct task *t, struct inode *i, struct path *out)
 {
 	struct proc_inode *p = proc_of(i);
-	int err;
 
-	if (p->e->follow == NULL)
-		return -EINVAL;
-	err = proc_may_inspect(t, p->task);
-	return err ? err : p->e->follow(t, p, out);
+	return p->e->follow == NULL ? -EINVAL : follow(t, p, out);
 }
 
 /* ---- open files ------------------------------------------------------------- */
@@ -237,10 +247,44 @@ proc_file_of(struct file *f)
 	return container_of(f, struct proc_file, file);
 }
 
+/*
+ * The memory that pf was opened to see, counted; NULL when it is the task's no more: as on Linux, what a task executes
+ * later is not seen through a file that was opened, and judged, before.
+ */
+static struct mm *
+file_mm(struct proc_file *pf)
+{
+	struct mm *mm = task_mm_get(proc_of(pf->file.inode)->task);
+
+	if (mm != NULL && mm->id != pf->mm)
+		mm_put(steal(&mm));
+	return mm;
+}
+
+static void
+show(struct task *t, struct proc_file *pf, struct strbuf *sb)
+{
+	struct proc_inode *p = proc_of(pf->file.inode);
+	AUTO_PUT(mm) mm = NULL;
+
+	if (p->e->show != NULL) {
+		p->e->show(t, p, sb);
+		return;
+	}
+	mm = file_mm(pf);
+	if (mm != NULL)
+		p->e->show_mm(mm, sb);
+}
+
 /* The whole text, in memory grown until it fits. */
 static int
-make_text(struct task *t, struct proc_inode *p, char **text, size_t *len)
+make_text(struct task *t, struct proc_file *pf, char **text, size_t *len)
 {
+	const struct proc_entry *e = proc_of(pf->file.inode)->e;
+
+	/* What is not about memory is of the program that the task runs now. */
+	if (e->owner_only && e->show != NULL && proc_may_inspect(t, proc_of(pf->file.inode)->task) != 0)
+		return -EPERM;
 	for (size_t cap = TEXT_MIN; cap <= TEXT_MAX; cap *= 4) {
 		char *buf = mem_alloc(cap);
 		struct strbuf sb;
@@ -248,7 +292,7 @@ make_text(struct task *t, struct proc_inode *p, char **text, size_t *len)
 		if (buf == NULL)
 			return -ENOMEM;
 		sb_init(&sb, buf, cap);
-		p->e->show(t, p, &sb);
+		show(t, pf, &sb);
 		if (!sb.cut) {
 			*text = buf;
 			*len = sb.len;
@@ -269,13 +313,13 @@ proc_pread(struct file *f, struct task *t, struct iobuf *dst, int64_t off)
 	int64_t n = 0;
 	bool fresh;
 
-	if (p->e->show == NULL)
+	if (p->e->show == NULL && p->e->show_mm == NULL)
 		return -EINVAL;
 	mutex_lock(&pf->mu);
-	fresh = off == 0 || pf->text == NULL;
+	fresh = pf->text == NULL || (off == 0 && !proc_of(f->inode)->e->at_open);
 	mutex_unlock(&pf->mu);
 	if (fresh) {
-		int err = make_text(t, p, &text, &len);
+		int err = make_text(t, pf, &text, &len);
 
 		if (err)
 			return err;
@@ -324,8 +368,7 @@ proc_pwrite(struct file *f, struct task *t, struct iobuf *src, int64_t off)
 static int64_t
 mem_transfer(struct file *f, struct task *t, struct iobuf *io, int64_t off, bool write)
 {
-	struct proc_inode *p = proc_of(f->inode);
-	AUTO_PUT(mm) mm = task_mm_get(p->task);
+	AUTO_PUT(mm) mm = file_mm(proc_file_of(f));
 	char buf[4096];
 	int64_t done = 0;
 
@@ -450,9 +493,10 @@ proc_open(struct task *t, struct inode *i, uint32_t flags, struct file **out)
 	const struct file_ops *ops = p->e->mem ? &proc_mem_ops :
 	    (p->e->mode & S_IFMT) == S_IFDIR ? &proc_dir_ops : &proc_text_ops;
 	struct proc_file *pf;
+	uint64_t id = 0;
 
 	if (p->e->owner_only) {
-		int err = proc_may_inspect(t, p->task);
+		int err = inspect(t, p->task, &id);
 
 		if (err)
 			return err;
@@ -462,6 +506,15 @@ proc_open(struct task *t, struct inode *i, uint32_t flags, struct file **out)
 		return -ENOMEM;
 	mutex_init(&pf->mu, RANK_object);
 	file_init(&pf->file, ops, i, flags);
+	pf->mm = id;
+	if (p->e->at_open) {
+		int err = make_text(t, pf, &pf->text, &pf->len);
+
+		if (err) {
+			file_put(&pf->file);
+			return err;
+		}
+	}
 	*out = &pf->file;
 	return 0;
 }

@@ -243,65 +243,81 @@ exec_attr_caps(struct exec_attr *a, const void *xattr, size_t len)
 	return 0;
 }
 
-/* The setuid and setgid bits; no_new_privs and nosuid mounts switch them off. */
-static void
+/* The setuid and setgid bits; no_new_privs and nosuid mounts switch them off.  Did one apply? */
+static bool
 exec_ids(struct cred *c, const struct cred *old, const struct exec_attr *a)
 {
+	/* Without group execution the bit once meant mandatory locking. */
+	bool group = (a->mode & (MODE_SETGID | MODE_GROUP_EXEC)) == (MODE_SETGID | MODE_GROUP_EXEC);
+
 	if (a->nosuid || old->no_new_privs)
-		return;
+		return false;
 	if (a->mode & MODE_SETUID)
 		c->euid = a->uid;
-	/* Without group execution the bit once meant mandatory locking. */
-	if ((a->mode & (MODE_SETGID | MODE_GROUP_EXEC)) == (MODE_SETGID | MODE_GROUP_EXEC))
+	if (group)
 		c->egid = a->gid;
+	return group || (a->mode & MODE_SETUID);
+}
+
+/* What the file's capabilities and root's give.  -EPERM: a program that counts on its capabilities would run with fewer. */
+static int
+exec_caps(struct cred *c, const struct cred *old, const struct exec_attr *a, bool file_caps, bool *eff)
+{
+	bool root_file = c->euid == 0 && old->uid != 0;
+
+	c->permitted = 0;
+	if (file_caps) {
+		c->permitted = (a->permitted & old->bounding) | (a->inheritable & old->inheritable);
+		*eff = a->caps_effective;
+		if (*eff && (a->permitted & ~c->permitted) != 0)
+			return -EPERM;
+	}
+	/* A setuid-root program with file capabilities, run by another, gets just those. */
+	if ((old->securebits & SECBIT_NOROOT) || (file_caps && root_file))
+		return 0;
+	if (c->euid == 0 || c->uid == 0)
+		c->permitted = old->bounding | old->inheritable;
+	*eff |= c->euid == 0;
+	return 0;
 }
 
 int
-cred_exec(const struct cred *old, const struct exec_attr *a, struct cred **out, bool *secure)
+cred_exec(const struct cred *old, const struct exec_attr *a, struct cred **out, struct exec_gain *g)
 {
-	bool noroot = old->securebits & SECBIT_NOROOT;
-	bool file_caps = a->has_caps && !a->nosuid && !old->no_new_privs;
-	bool root_grant = false, eff;
-	uint64_t fp = 0, fi = 0;
+	bool file_caps = a->has_caps && !a->nosuid, eff = false, bits, changed, gained;
 	struct cred *c;
 	int err;
 
 	err = cred_copy(old, &c);
 	if (err)
 		return err;
-	exec_ids(c, old, a);
-	eff = file_caps && a->caps_effective;
-	if (file_caps) {
-		fp = a->permitted;
-		fi = a->inheritable;
-		/* A program that counts on its capabilities must not run with fewer. */
-		if (eff && (fp & ~((fp & old->bounding) | (fi & old->inheritable))) != 0) {
-			cred_put(c);
-			return -EPERM;
-		}
+	bits = exec_ids(c, old, a);
+	err = exec_caps(c, old, a, file_caps, &eff);
+	if (err) {
+		cred_put(c);
+		return err;
 	}
-	if (!noroot && (c->euid == 0 || old->uid == 0)) {
-		/* A setuid-root program with file capabilities, run by another, gets just those. */
-		bool own_caps_only = file_caps && old->uid != 0 && c->euid == 0;
-
-		if (!own_caps_only) {
-			fp = fi = CAP_FULL;
-			root_grant = true;
-			if (c->euid == 0)
-				eff = true;
+	changed = c->euid != old->uid || c->egid != old->gid;
+	gained = (c->permitted & ~old->permitted) != 0;
+	if ((changed || gained) && (old->no_new_privs || a->shared)) {
+		/* No more than it had. */
+		if (old->no_new_privs || !cred_has_cap(old, CAP_SETUID)) {
+			c->euid = c->uid;
+			c->egid = c->gid;
 		}
+		c->permitted &= old->permitted;
 	}
-	c->permitted = (fp & old->bounding) | (fi & old->inheritable);
 	/* Ambient capabilities end where the file itself confers something. */
-	if (file_caps || c->euid != old->uid || c->egid != old->gid)
+	if (file_caps || changed)
 		c->ambient = 0;
 	c->permitted |= c->ambient;
 	c->effective = eff ? c->permitted : c->ambient;
 	c->suid = c->fsuid = c->euid;
 	c->sgid = c->fsgid = c->egid;
 	c->securebits &= ~(uint32_t)SECBIT_KEEP_CAPS;
-	*secure = c->uid != c->euid || c->gid != c->egid ||
-	    (c->uid != 0 && (eff || (c->permitted & ~c->ambient) != 0) && !root_grant);
+	g->any = changed || gained;
+	g->plain = bits || gained;
+	g->secure = changed || (c->uid != 0 && (eff || (c->permitted & ~c->ambient) != 0));
 	*out = c;
 	return 0;
 }

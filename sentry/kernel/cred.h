@@ -49,14 +49,21 @@ void cred_fix_fsuid(struct cred *c, const struct cred *old);
 struct exec_attr {
 	uint32_t	 mode, uid, gid;
 	bool		 nosuid;		/* by mount flag */
+	bool		 shared;		/* another process shares the caller's root and working directory (CLONE_FS) */
 	bool		 has_caps;		/* file capabilities */
 	bool		 caps_effective;
 	uint64_t	 permitted, inheritable;
 };
 /* Fills the capability part from the xattr security.capability; -EINVAL when it is malformed. */
 int exec_attr_caps(struct exec_attr *a, const void *xattr, size_t len) MUST_CHECK;
-/* The credentials after exec of such a file; *secure is AT_SECURE. -EPERM as capabilities(7) says. */
-int cred_exec(const struct cred *old, const struct exec_attr *a, struct cred **out, bool *secure) MUST_CHECK;
+/* What execve(2) makes of it. */
+struct exec_gain {
+	bool		 any;			/* other ids or more capabilities, before somebody's sharing or no_new_privs took them back */
+	bool		 plain;			/* flags of personality(2) that make attacks easier do not hold */
+	bool		 secure;		/* AT_SECURE */
+};
+/* The credentials after exec of such a file. -EPERM as capabilities(7) says, -ENOMEM. */
+int cred_exec(const struct cred *old, const struct exec_attr *a, struct cred **out, struct exec_gain *g) MUST_CHECK;
 
 #define CAP_FULL	((1ULL << 41) - 1)	/* CAP_LAST_CAP is 40 */
 

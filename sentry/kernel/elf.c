@@ -206,6 +206,7 @@ find_creds(struct task *t, struct exec_request *r)
 {
 	struct inode *i = r->file->inode;
 	struct exec_attr a = { 0 };
+	struct cred *alone;
 	struct iattr attr;
 	uint8_t caps[64];
 	int n, err;
@@ -217,13 +218,21 @@ find_creds(struct task *t, struct exec_request *r)
 	a.uid = attr.uid;
 	a.gid = attr.gid;
 	a.nosuid = r->file->path.mnt && (atomic_load(&r->file->path.mnt->flags) & MS_NOSUID);
-	if (!a.nosuid && !task_cred(t)->no_new_privs) {
+	if (!a.nosuid) {
 		n = i->ops->getxattr(t, i, "security.capability", caps, sizeof caps);
 		if (n > 0 && exec_attr_caps(&a, caps, (size_t)n) != 0)
 			return -EINVAL;
 	}
 	r->unreadable = inode_permission(t, i, MAY_READ) != 0;
-	return cred_exec(task_cred(t), &a, &r->cred, &r->secure);
+	err = cred_exec(task_cred(t), &a, &r->cred, &r->gain);
+	if (err || !r->gain.any || !task_shares_fs(t))
+		return err;
+	alone = steal(&r->cred);
+	a.shared = true;
+	err = cred_exec(task_cred(t), &a, &r->cred, &r->gain);
+	r->shares_fs = true;
+	cred_put(alone);
+	return err;
 }
 
 /* ---- mapping --------------------------------------------------------------- */
@@ -439,7 +448,7 @@ make_auxv(struct elf_job *j, uint64_t *v, uint64_t vdso, uint64_t platform, uint
 	AUX(AT_EUID, c->euid);
 	AUX(AT_GID, c->gid);
 	AUX(AT_EGID, c->egid);
-	AUX(AT_SECURE, j->r->secure);
+	AUX(AT_SECURE, j->r->gain.secure);
 	AUX(AT_RANDOM, random);
 	/* Without FSGSBASE: the platform follows fs and gs through system calls. */
 	AUX(AT_HWCAP2, 0);
@@ -570,6 +579,13 @@ open_interp(struct elf_job *j)
 	return err == -ENOEXEC ? -ELIBBAD : err;
 }
 
+/* Is everything where it always is?  Not for a program that gains something by being executed. */
+static bool
+is_fixed_layout(const struct elf_job *j)
+{
+	return (j->t->personality & PERS_NO_RANDOM) && !j->r->gain.plain;
+}
+
 static void
 draw_random(struct elf_job *j)
 {
@@ -577,7 +593,7 @@ draw_random(struct elf_job *j)
 
 	kernel_random(r, sizeof r);
 	memcpy(j->rnd_user, r, sizeof j->rnd_user);
-	if (j->t->personality & PERS_NO_RANDOM)
+	if (is_fixed_layout(j))
 		return;
 	j->rnd_exe = r[2];
 	j->rnd_brk = r[3];
@@ -592,7 +608,7 @@ build(struct elf_job *j, struct image *out)
 	int err;
 
 	draw_random(j);
-	if (j->t->personality & PERS_NO_RANDOM) {
+	if (is_fixed_layout(j)) {
 		j->mm->stack_top = GUEST_TOP - PAGE_SIZE;
 		j->mm->mmap_top = GUEST_TOP - FIXED_MMAP_GAP;
 	}

@@ -567,6 +567,26 @@ task_fs_get(struct task *t)
 	return fs;
 }
 
+bool
+task_shares_fs(struct task *t)
+{
+	struct tree_node *at;
+	bool shared = false;
+
+	mutex_lock(&kernel.tasks_mu);
+	for (at = tree_first(&kernel.tasks); at && !shared; at = tree_next(at)) {
+		struct task *o = container_of(at, struct task, node);
+
+		if (o->process == t->process)
+			continue;
+		mutex_lock(&o->alloc_mu);
+		shared = o->fs == t->fs;
+		mutex_unlock(&o->alloc_mu);
+	}
+	mutex_unlock(&kernel.tasks_mu);
+	return shared;
+}
+
 void
 task_set_comm(struct task *t, const char *name)
 {

@@ -263,6 +263,7 @@ struct pidgroup *pidgroup_find_get(int32_t id);
 struct task *process_leader_get(struct process *p);	/* some living thread, else the leader; counted */
 struct mm *task_mm_get(struct task *t);			/* counted, NULL once it exited */
 struct fdtable *task_files_get(struct task *t);
+bool task_shares_fs(struct task *t);			/* does another process have the caller's fs as well? Locks: tasks */
 struct fsinfo *task_fs_get(struct task *t);
 int32_t process_ppid(struct process *p);
 bool process_orphaned_pgrp(struct pidgroup *g);		/* tasks held */
@@ -313,7 +314,8 @@ struct exec_request {
 	struct exec_chunk *mem;	/* where the strings live */
 	uint64_t	 bytes, limit;	/* of strings and pointers; E2BIG beyond */
 	struct cred	*cred;		/* elf_load: the new credentials, counted */
-	bool		 secure;	/* elf_load: AT_SECURE */
+	struct exec_gain gain;		/* elf_load: by them */
+	bool		 shares_fs;	/* elf_load: they are less for that */
 	bool		 unreadable;	/* elf_load: the caller may not read the file: not dumpable */
 };
 /* Copies a string (n bytes and a NUL) into r's memory. -ENOMEM, -E2BIG. */

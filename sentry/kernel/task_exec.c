@@ -227,17 +227,19 @@ swap_memory(struct task *t, struct mm *mm, struct ctx *c)
 	task_vfork_release(t);
 }
 
+/* Who it is from now on: before its new memory is its own, so that nobody judges that memory by what it was. */
 static void
-set_identity(struct task *t, struct exec_request *r)
+set_identity(struct task *t, struct exec_request *r, struct mm *mm)
 {
 	const struct cred *old = t->cred, *c = r->cred;
-	bool changed = c->euid != old->uid || c->egid != old->gid ||
-	    (c->permitted & ~old->permitted) != 0;
 	const char *base = strrchr(r->filename, '/');
+	bool more = c->euid != old->euid || c->egid != old->egid || c->fsuid != old->fsuid || c->fsgid != old->fsgid ||
+	    (c->permitted & ~old->permitted) != 0;
 
-	atomic_store(&t->mm->dumpable, !(c->euid != c->uid || c->egid != c->gid || r->unreadable));
-	if (r->secure || changed) {
+	atomic_store(&mm->dumpable, !(more || c->euid != c->uid || c->egid != c->gid || r->unreadable));
+	if (r->gain.plain)
 		t->personality &= ~PERS_CLEAR_SECURE;
+	if (r->gain.secure || more) {
 		mutex_lock(&kernel.tasks_mu);
 		t->pdeath_signal = 0;
 		mutex_unlock(&kernel.tasks_mu);
@@ -282,15 +284,18 @@ task_exec(struct task *t, struct exec_request *r)
 		return err;
 	}
 	err = de_thread(t);
+	/* Another thread may have shared it with a new process until now. */
+	if (!err && r->gain.any && !r->shares_fs && task_shares_fs(t))
+		err = -EAGAIN;
 	if (err) {
 		ctx_free(c);
 		mm_put(img.mm);
 		return err;
 	}
 	/* The point of no return. */
+	set_identity(t, r, img.mm);
 	swap_memory(t, img.mm, c);
 	mm_set_limits(t->mm, t);
-	set_identity(t, r);
 	reset_thread(t, &img);
 	err = unshare_all(t);
 	if (err) {

@@ -47,6 +47,8 @@ exhume(void)
 	}
 }
 
+static _Atomic uint64_t next_id = 1;
+
 static struct mm *
 mm_alloc(void)
 {
@@ -57,6 +59,7 @@ mm_alloc(void)
 	ref_init(&mm->ref, OBJ_mm);
 	mutex_init(&mm->mu, RANK_mm);
 	regions_init(mm);
+	mm->id = atomic_fetch_add(&next_id, 1);
 	atomic_store(&mm->lim_as, NO_LIMIT);
 	atomic_store(&mm->lim_data, NO_LIMIT);
 	atomic_store(&mm->lim_stack, STACK_DEFAULT);

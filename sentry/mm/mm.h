@@ -102,6 +102,7 @@ struct region {
 
 struct mm {
 	struct ref	 ref;
+	uint64_t	 id;		/* [I] no other ever has it; not 0 */
 	struct mutex	 mu;		/* rank mm; covers regions and numbers below */
 	struct tree	 regions;	/* [m] */
 	struct batch	*held;		/* [m] commands that wait for mm_send */

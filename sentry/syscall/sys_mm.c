@@ -5,6 +5,7 @@
 #include <linux/mman.h>
 #include <sys/mman.h>
 
+#include "sentry/kernel/inspect.h"
 #include "sentry/kernel/task.h"
 #include "sentry/mm/iobuf.h"
 #include "sentry/mm/mm.h"
@@ -16,7 +17,6 @@
 
 #define CAP_SYS_ADMIN_NR	21
 #define CAP_IPC_LOCK_NR		14
-#define CAP_SYS_PTRACE_NR	19
 
 /* What MAP_SHARED_VALIDATE accepts: LEGACY_MAP_MASK of Linux. */
 #define MAP_LEGACY	(MAP_SHARED | MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_DENYWRITE | \
@@ -322,23 +322,6 @@ sys_munlockall(struct task *t)
 
 /* ---- another process's memory ---------------------------------------------------- */
 
-/* Whether t may look into other, as ptrace(2) tells (PTRACE_MODE_ATTACH_REALCREDS). */
-static bool
-may_trace(struct task *t, struct task *other, struct mm *mm)
-{
-	const struct cred *c = task_cred(t);
-	AUTO_PUT(cred) o = NULL;
-
-	if (t->process == other->process)
-		return true;
-	if (cred_has_cap(c, CAP_SYS_PTRACE_NR))
-		return true;
-	o = task_cred_get(other);
-	return atomic_load(&mm->dumpable) == 1 && c->uid == o->uid && c->uid == o->euid && c->uid == o->suid &&
-	    c->gid == o->gid && c->gid == o->egid && c->gid == o->sgid &&
-	    (o->permitted & ~c->permitted) == 0;
-}
-
 /* Bytes between two cursors; a fault on either side ends it. */
 static int64_t
 copy_between(struct iobuf *dst, struct iobuf *src)
@@ -389,7 +372,7 @@ process_vm(struct task *t, int32_t pid, gaddr_t lvec, uint64_t nl, gaddr_t rvec,
 	mm = other != NULL ? task_mm_get(other) : NULL;
 	if (mm == NULL) {
 		ret = -ESRCH;
-	} else if (!may_trace(t, other, mm)) {
+	} else if (!task_may_inspect(t, other, mm, INSPECT_REAL)) {
 		ret = -EPERM;
 	} else {
 		remote.mm = mm;

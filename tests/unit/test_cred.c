@@ -10,7 +10,7 @@
 #define BIT(cap)	(1ULL << (cap))
 
 static struct cred *c, *n;
-static bool secure;
+static struct exec_gain gain;
 
 static void
 start(uint32_t uid)
@@ -112,10 +112,10 @@ START_TEST(exec_as_root_gives_all)
 
 	start(0);
 	c->bounding = BIT(CAP_CHOWN) | BIT(CAP_KILL);
-	ck_assert_int_eq(cred_exec(c, &a, &n, &secure), 0);
+	ck_assert_int_eq(cred_exec(c, &a, &n, &gain), 0);
 	ck_assert_uint_eq(n->permitted, c->bounding);
 	ck_assert_uint_eq(n->effective, c->bounding);
-	ck_assert(!secure);
+	ck_assert(!gain.secure);
 	end();
 }
 END_TEST
@@ -126,10 +126,10 @@ START_TEST(exec_as_user_gives_none)
 
 	start(1000);
 	c->permitted = c->effective = BIT(CAP_KILL);
-	ck_assert_int_eq(cred_exec(c, &a, &n, &secure), 0);
+	ck_assert_int_eq(cred_exec(c, &a, &n, &gain), 0);
 	ck_assert_uint_eq(n->permitted, 0);
 	ck_assert_uint_eq(n->effective, 0);
-	ck_assert(!secure);
+	ck_assert(!gain.secure);
 	end();
 }
 END_TEST
@@ -139,13 +139,13 @@ START_TEST(setuid_root_gives_all_and_is_secure)
 	struct exec_attr a = { .mode = 04755 };
 
 	start(1000);
-	ck_assert_int_eq(cred_exec(c, &a, &n, &secure), 0);
+	ck_assert_int_eq(cred_exec(c, &a, &n, &gain), 0);
 	ck_assert_uint_eq(n->uid, 1000);
 	ck_assert_uint_eq(n->euid, 0);
 	ck_assert_uint_eq(n->suid, 0);
 	ck_assert_uint_eq(n->fsuid, 0);
 	ck_assert_uint_eq(n->effective, CAP_FULL);
-	ck_assert(secure);
+	ck_assert(gain.secure);
 	end();
 }
 END_TEST
@@ -155,15 +155,46 @@ START_TEST(nosuid_and_no_new_privs_ignore_the_bits)
 	struct exec_attr a = { .mode = 06755, .nosuid = true };
 
 	start(1000);
-	ck_assert_int_eq(cred_exec(c, &a, &n, &secure), 0);
+	ck_assert_int_eq(cred_exec(c, &a, &n, &gain), 0);
 	ck_assert_uint_eq(n->euid, 1000);
-	ck_assert(!secure);
+	ck_assert(!gain.secure);
 	cred_put(n);
 	a.nosuid = false;
 	c->no_new_privs = true;
-	ck_assert_int_eq(cred_exec(c, &a, &n, &secure), 0);
+	ck_assert_int_eq(cred_exec(c, &a, &n, &gain), 0);
 	ck_assert_uint_eq(n->euid, 1000);
 	ck_assert_uint_eq(n->permitted, 0);
+	end();
+}
+END_TEST
+
+START_TEST(nothing_is_gained_beside_others)
+{
+	struct exec_attr a = { .mode = 06755, .gid = 7, .shared = true };
+
+	start(1000);
+	ck_assert_int_eq(cred_exec(c, &a, &n, &gain), 0);
+	ck_assert_uint_eq(n->euid, 1000);
+	ck_assert_uint_eq(n->egid, 1000);
+	ck_assert_uint_eq(n->permitted, 0);
+	ck_assert(gain.any && gain.plain && gain.secure);
+	end();
+}
+END_TEST
+
+START_TEST(root_without_capabilities_stays_so_with_no_new_privs)
+{
+	struct exec_attr a = { .mode = 0755 };
+
+	start(0);
+	c->permitted = c->effective = 0;
+	ck_assert_int_eq(cred_exec(c, &a, &n, &gain), 0);
+	ck_assert_uint_eq(n->permitted, c->bounding);
+	cred_put(n);
+	c->no_new_privs = true;
+	ck_assert_int_eq(cred_exec(c, &a, &n, &gain), 0);
+	ck_assert_uint_eq(n->permitted, 0);
+	ck_assert_uint_eq(n->effective, 0);
 	end();
 }
 END_TEST
@@ -173,13 +204,13 @@ START_TEST(setgid_needs_group_execution)
 	struct exec_attr a = { .mode = 02745, .gid = 7 };
 
 	start(1000);
-	ck_assert_int_eq(cred_exec(c, &a, &n, &secure), 0);
+	ck_assert_int_eq(cred_exec(c, &a, &n, &gain), 0);
 	ck_assert_uint_eq(n->egid, 1000);
 	cred_put(n);
 	a.mode = 02755;
-	ck_assert_int_eq(cred_exec(c, &a, &n, &secure), 0);
+	ck_assert_int_eq(cred_exec(c, &a, &n, &gain), 0);
 	ck_assert_uint_eq(n->egid, 7);
-	ck_assert(secure);
+	ck_assert(gain.secure);
 	end();
 }
 END_TEST
@@ -190,15 +221,15 @@ START_TEST(file_capabilities)
 		.permitted = BIT(CAP_NET_RAW) };
 
 	start(1000);
-	ck_assert_int_eq(cred_exec(c, &a, &n, &secure), 0);
+	ck_assert_int_eq(cred_exec(c, &a, &n, &gain), 0);
 	ck_assert_uint_eq(n->permitted, BIT(CAP_NET_RAW));
 	ck_assert_uint_eq(n->effective, BIT(CAP_NET_RAW));
-	ck_assert(secure);
+	ck_assert(gain.secure);
 	cred_put(n);
 	n = NULL;
 	/* More than the bounding set allows: better not to run. */
 	c->bounding = 0;
-	ck_assert_int_eq(cred_exec(c, &a, &n, &secure), -EPERM);
+	ck_assert_int_eq(cred_exec(c, &a, &n, &gain), -EPERM);
 	end();
 }
 END_TEST
@@ -209,14 +240,14 @@ START_TEST(ambient_survives_plain_exec_only)
 
 	start(1000);
 	c->permitted = c->inheritable = c->ambient = BIT(CAP_KILL);
-	ck_assert_int_eq(cred_exec(c, &a, &n, &secure), 0);
+	ck_assert_int_eq(cred_exec(c, &a, &n, &gain), 0);
 	ck_assert_uint_eq(n->ambient, BIT(CAP_KILL));
 	ck_assert_uint_eq(n->effective, BIT(CAP_KILL));
-	ck_assert(!secure);
+	ck_assert(!gain.secure);
 	cred_put(n);
 	a.mode = 04755;
 	a.uid = 2000;
-	ck_assert_int_eq(cred_exec(c, &a, &n, &secure), 0);
+	ck_assert_int_eq(cred_exec(c, &a, &n, &gain), 0);
 	ck_assert_uint_eq(n->ambient, 0);
 	end();
 }
@@ -256,6 +287,8 @@ main(void)
 	tcase_add_test(t, exec_as_user_gives_none);
 	tcase_add_test(t, setuid_root_gives_all_and_is_secure);
 	tcase_add_test(t, nosuid_and_no_new_privs_ignore_the_bits);
+	tcase_add_test(t, nothing_is_gained_beside_others);
+	tcase_add_test(t, root_without_capabilities_stays_so_with_no_new_privs);
 	tcase_add_test(t, setgid_needs_group_execution);
 	tcase_add_test(t, file_capabilities);
 	tcase_add_test(t, ambient_survives_plain_exec_only);
