@@ -39,7 +39,7 @@ futex_bucket_lock(struct futex_bucket *b)
 struct futex_bucket *
 futex_bucket_of(const struct futex_key *k)
 {
-	uint64_t h = ((uint64_t)(uintptr_t)k->obj >> 4) + (k->off >> 2) * 0x9e3779b97f4a7c15ULL;
+	uint64_t h = ((uint64_t)(uintptr_t)k->mm >> 4) + k->obj + (k->off >> 2) * 0x9e3779b97f4a7c15ULL;
 
 	return &buckets[(h ^ h >> 29) * 0xbf58476d1ce4e5b9ULL >> 56];
 }
@@ -65,6 +65,24 @@ futex_enqueue(struct futex_bucket *b, struct futex_waiter *w)
 {
 	atomic_store(&w->bucket, b);
 	list_push_back(&b->waiters, &w->link);
+}
+
+/* The address space of the word that w was moved to, where it is not its own: counted then. */
+static struct mm *
+foreign_mm(const struct futex_waiter *w)
+{
+	return w->key.mm != w->task->mm ? w->key.mm : NULL;
+}
+
+/* Moves w to another word; its bucket is locked. */
+static void
+set_key(struct futex_waiter *w, const struct futex_key *k)
+{
+	struct mm *old = foreign_mm(w);
+
+	w->key = *k;
+	(void)mm_get(foreign_mm(w));
+	mm_put(old);		/* never the last: who moves a waiter from a private word runs there */
 }
 
 /* Locks the bucket that w is, or last was, in. */
@@ -103,6 +121,7 @@ futex_dequeue(struct futex_waiter *w)
 	queued = !list_empty(&w->link);
 	list_remove(&w->link);
 	mutex_unlock(&b->mu);
+	mm_put(foreign_mm(w));
 	return queued;
 }
 
@@ -126,12 +145,6 @@ futex_batch_wake(struct futex_batch *wb)
 	wb->n = 0;
 }
 
-static bool
-matches(const struct futex_waiter *w, const struct futex_key *k)
-{
-	return w->key.obj == k->obj && w->key.off == k->off;
-}
-
 /* Takes up to n waiters of k out of b; PI waiters are none of this: -EINVAL. */
 static int64_t
 take(struct futex_bucket *b, const struct futex_key *k, int n, uint32_t bitset, struct futex_batch *wb)
@@ -140,7 +153,7 @@ take(struct futex_bucket *b, const struct futex_key *k, int n, uint32_t bitset, 
 	int64_t woken = 0;
 
 	list_for_each_safe(w, next, &b->waiters, link) {
-		if (!matches(w, k))
+		if (!futex_key_equal(&w->key, k))
 			continue;
 		if (w->is_pi)
 			return -EINVAL;
@@ -263,7 +276,7 @@ futex_wake(struct task *t, gaddr_t at, int n)
 
 	/* The word may be waited for as private memory, under another key. */
 	if (woken < 0 || woken >= n || futex_key_of(t, at, false, &a) != 0 ||
-	    futex_key_of(t, at, true, &b) != 0 || (a.obj == b.obj && a.off == b.off))
+	    futex_key_of(t, at, true, &b) != 0 || futex_key_equal(&a, &b))
 		return (int)woken;
 	more = futex_wake_bits(t, at, true, n - (int)woken, ~0U);
 	return (int)(woken + (more > 0 ? more : 0));
@@ -305,7 +318,7 @@ futex_requeue(struct task *t, gaddr_t at, gaddr_t to, bool private, int wake, in
 		if (woken >= wake && moved >= move)
 			break;
 		/* Those moved within one bucket are met again under their new key. */
-		if (!matches(w, &k1) || w->is_pi)
+		if (!futex_key_equal(&w->key, &k1) || w->is_pi)
 			continue;
 		if (woken < wake) {
 			futex_batch_add(&wb, w);
@@ -313,7 +326,7 @@ futex_requeue(struct task *t, gaddr_t at, gaddr_t to, bool private, int wake, in
 			continue;
 		}
 		moved++;
-		w->key = k2;
+		set_key(w, &k2);
 		if (b1 != b2) {
 			list_remove(&w->link);
 			futex_enqueue(b2, w);

@@ -175,7 +175,7 @@ take_pi(struct futex_bucket *b, const struct futex_key *k, int32_t *tid, bool *m
 
 	*more = false;
 	list_for_each_safe(w, next, &b->waiters, link) {
-		if (!w->is_pi || w->key.obj != k->obj || w->key.off != k->off)
+		if (!w->is_pi || !futex_key_equal(&w->key, k))
 			continue;
 		if (first) {
 			*more = true;

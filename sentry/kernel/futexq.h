@@ -14,7 +14,7 @@ struct futex_waiter {
 	struct list	 link;		/* [bucket]; linked to itself once taken */
 	_Atomic(struct futex_bucket *) bucket;	/* where it is or last was; written under both locks */
 	struct task	*task;		/* [I] */
-	struct futex_key key;		/* [bucket] */
+	struct futex_key key;		/* [bucket]; counts its mm when that is not the task's */
 	uint32_t	 bitset;	/* [I] */
 	bool		 is_pi;		/* [I] */
 	int32_t		 owner;		/* [I] PI: the thread it waits for, when it began */
@@ -35,7 +35,7 @@ int futex_key_of(struct task *t, gaddr_t at, bool private, struct futex_key *k) 
 void futex_waiter_init(struct futex_waiter *w, struct task *t, const struct futex_key *k, uint32_t bitset);
 void futex_enqueue(struct futex_bucket *b, struct futex_waiter *w);	/* b locked */
 bool futex_is_queued(struct futex_waiter *w);
-bool futex_dequeue(struct futex_waiter *w);	/* false: a waker had taken it */
+bool futex_dequeue(struct futex_waiter *w);	/* once, by its own task; false: a waker had taken it */
 void futex_batch_add(struct futex_batch *wb, struct futex_waiter *w);	/* its bucket locked; takes it out */
 void futex_batch_wake(struct futex_batch *wb);
 

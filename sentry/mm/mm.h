@@ -47,6 +47,7 @@ struct mobj_ops {
 /* Embedded first in, or pointed to by, an inode or an anonymous shared mapping. */
 struct mobj {
 	struct ref		 ref;
+	uint64_t		 id;		/* [I] never another's, not even when this one is gone */
 	const struct mobj_ops	*ops;
 	struct mutex		 mu;		/* rank mobj */
 	struct list		 regions;	/* [m] every region that maps it (region.mobj_link) */

@@ -19,7 +19,10 @@
 void
 mobj_init(struct mobj *o, const struct mobj_ops *ops)
 {
+	static _Atomic uint64_t last_id;
+
 	ref_init(&o->ref, OBJ_mobj);
+	o->id = 1 + atomic_fetch_add_explicit(&last_id, 1, memory_order_relaxed);
 	o->ops = ops;
 	mutex_init(&o->mu, RANK_mobj);
 	list_init(&o->regions);
@@ -223,8 +226,8 @@ mobj_new_anon(uint64_t len, struct mobj **out)
 		return -ENOMEM;
 	}
 	memcpy(a->name, "dev/zero", sizeof "dev/zero");
-	a->ino = 1 + (uint64_t)((uintptr_t)a >> 4 & 0xffffff);
 	mobj_init(&a->mobj, &anon_ops);
+	a->ino = a->mobj.id;
 	*out = &a->mobj;
 	return 0;
 }

@@ -345,7 +345,7 @@ futex_key_get(struct task *t, gaddr_t at, bool private, struct futex_key *out)
 
 	if (at.va >= GUEST_TOP - 4)
 		return -EFAULT;
-	*out = (struct futex_key){ .obj = mm, .off = at.va };
+	*out = (struct futex_key){ .mm = mm, .off = at.va };
 	if (private)
 		return 0;
 	for (unsigned tries = 0; tries < TRIES; tries++) {
@@ -355,7 +355,7 @@ futex_key_get(struct task *t, gaddr_t at, bool private, struct futex_key *out)
 		r = mm_find_locked(mm, at.va);
 		if (r != NULL && r->prot != PROT_NONE) {
 			if ((r->flags & REGION_SHARED) && r->mobj != NULL)
-				*out = (struct futex_key){ .obj = r->mobj, .off = r->off + (at.va - r->start) };
+				*out = (struct futex_key){ .obj = r->mobj->id, .off = r->off + (at.va - r->start) };
 			mutex_unlock(&mm->mu);
 			return 0;
 		}

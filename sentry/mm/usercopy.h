@@ -49,8 +49,16 @@ int user_cas32(struct task *t, gaddr_t at, uint32_t old, uint32_t new, uint32_t 
 /* A futex word may be read with its bucket locked when this says it is resident: -EAGAIN asks to unlock, copy_in once, retry. */
 int user_read32(struct task *t, gaddr_t at, uint32_t *val) MUST_CHECK;
 
-/* Identity of the memory behind a futex word: private (mm, va) or shared (mobj, offset). */
-struct futex_key { void *obj; uint64_t off; };
+/*
+ * Identity of the memory behind a futex word: private (mm, address) or shared (number of the mobj, offset).  A key may
+ * outlive the object, whose number is never another's, but not the mm: who keeps it counts one that is not its own.
+ */
+struct futex_key { struct mm *mm; uint64_t obj, off; };
+static inline bool
+futex_key_equal(const struct futex_key *a, const struct futex_key *b)
+{
+	return a->mm == b->mm && a->obj == b->obj && a->off == b->off;
+}
 int futex_key_get(struct task *t, gaddr_t at, bool private, struct futex_key *out) MUST_CHECK;
 
 /* Typed: gp is a gp_T, obj a struct abi_T *. */

@@ -351,9 +351,9 @@ START_TEST(objects)
 	/* a futex word in it is known by the object */
 	struct futex_key k;
 	ck_assert_int_eq(futex_key_get(&fake_task, gaddr_from(AT(54) + 4), false, &k), 0);
-	ck_assert(k.obj == &o->mobj && k.off == 4 * PAGE_SIZE + 4);
+	ck_assert(k.mm == NULL && k.obj == o->mobj.id && k.off == 4 * PAGE_SIZE + 4);
 	ck_assert_int_eq(futex_key_get(&fake_task, gaddr_from(AT(64) + 4), false, &k), 0);
-	ck_assert(k.obj == mm && k.off == AT(64) + 4);
+	ck_assert(k.mm == mm && k.obj == 0 && k.off == AT(64) + 4);
 	mobj_put(&o->mobj);
 }
 END_TEST
