@@ -387,7 +387,8 @@ op_word(struct task *t, gaddr_t at, uint32_t op, uint32_t *old)
 		if (!err && seen == val)
 			break;
 		val = seen;
-		if (!err && signal_fatal_pending(t))
+		/* The word may change for ever. */
+		if (!err && atomic_load(&t->attention) != 0 && task_must_exit(t))
 			return -EINTR;
 	}
 	*old = val;

@@ -29,6 +29,6 @@ struct futex_waitv_item { gaddr_t at; uint32_t val; bool private; };
 int64_t futex_waitv(struct task *t, const struct futex_waitv_item *items, unsigned n,
     uint64_t deadline_ns) MUST_CHECK;
 
-/* void futex_exit(struct task *t): robust list and PI locks of a dying thread; declared in task.h. */
+/* futex_exit, futex_exec: robust list and PI locks of a thread that dies or executes; declared in task.h. */
 
 #endif

@@ -17,8 +17,12 @@ struct futex_waiter {
 	struct futex_key key;		/* [bucket]; counts its mm when that is not the task's */
 	uint32_t	 bitset;	/* [I] */
 	bool		 is_pi;		/* [I] */
-	int32_t		 owner;		/* [I] PI: the thread it waits for, when it began */
-	_Atomic uint32_t handed;	/* PI: HAND_* once taken */
+	/* PI only */
+	struct task	*owner;		/* [bucket] whom it waits for; borrowed: its end finds all who do; NULL after that */
+	uint32_t	 owner_tid;	/* [bucket] what the word calls that one */
+	struct futex_hand *hand;	/* [bucket] the unlock that has chosen it and is about to say so in the word */
+	_Atomic bool	 look;		/* the owner or the word has changed: it is to look again */
+	_Atomic uint32_t handed;	/* HAND_*, once chosen; the last that the unlock touches */
 };
 
 /* Tasks to wake once no bucket is locked. */

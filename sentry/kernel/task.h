@@ -153,6 +153,7 @@ struct task {
 	const char *_Atomic wait_reason; /* [a] for debug; a literal */
 	gaddr_t		 clear_child_tid, set_child_tid, robust_list;
 	uint64_t	 robust_len;
+	_Atomic bool	 futex_gone;	/* it has died, and wakes nobody any more who waits for a PI lock of its */
 	gaddr_t		 rseq; uint32_t rseq_len, rseq_sig;
 	_Atomic uint32_t personality;
 	char		 comm[16];	/* [m] alloc_mu */
@@ -350,8 +351,9 @@ struct wait_result {
 };
 int process_wait(struct task *t, const struct wait_request *r, struct wait_result *out) MUST_CHECK;
 
-/* By others, at exit: robust and PI futexes of t (futex.c); the controlling terminal (fs/tty.c). */
+/* By others, at exit: robust and PI futexes of t (futex_pi.c), at exec too; the controlling terminal (fs/tty.c). */
 void futex_exit(struct task *t);
+void futex_exec(struct task *t);
 void tty_session_gone(struct session *s);
 
 /* pidfds (fs/pidfd.c). A descriptor for p, close-on-exec; the process behind one, counted: -EBADF. */

@@ -208,7 +208,7 @@ swap_memory(struct task *t, struct mm *mm, struct ctx *c)
 
 	/* While the old memory is still ours: locks held by this thread are passed on. */
 	if (old_ctx)
-		futex_exit(t);
+		futex_exec(t);
 	task_clear_tid(t);
 	sh = process_lock(t->process);
 	t->ctx = c;

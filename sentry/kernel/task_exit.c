@@ -127,8 +127,7 @@ release_memory(struct task *t)
 	struct ctx *c = t->ctx;
 	struct mm *mm;
 
-	if (c)
-		futex_exit(t);
+	futex_exit(t);
 	task_clear_tid(t);
 	sh = process_lock(t->process);
 	t->ctx = NULL;
