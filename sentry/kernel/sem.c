@@ -164,12 +164,35 @@ undo_find(struct semset *s, const struct process *p)
 	return NULL;
 }
 
+/* One operation, on the value and on what the process's end adds to it. -EAGAIN, -ERANGE: nothing is changed. */
+static int
+op_do(struct semcall *c, const struct semop *o, struct sem_undo *u)
+{
+	struct sem *sem = &c->set->sem[o->num];
+	bool undo = o->flags & SEM_UNDO_;
+	int32_t val = sem->val + o->op, adj = undo ? u->adj[o->num] - o->op : 0;
+
+	if ((o->op == 0 && val != 0) || val < 0)
+		return -EAGAIN;
+	if (val > SEM_MAX_VALUE || adj < -SEM_MAX_VALUE - 1 || adj > SEM_MAX_VALUE)
+		return -ERANGE;
+	sem->val = val;
+	if (undo)
+		u->adj[o->num] = (int16_t)adj;
+	return 0;
+}
+
 /* Takes back the first n operations. */
 static void
-ops_revert(struct semcall *c, uint32_t n)
+ops_revert(struct semcall *c, struct sem_undo *u, uint32_t n)
 {
-	while (n-- > 0)
-		c->set->sem[c->ops[n].num].val -= c->ops[n].op;
+	while (n-- > 0) {
+		const struct semop *o = &c->ops[n];
+
+		c->set->sem[o->num].val -= o->op;
+		if (o->flags & SEM_UNDO_)
+			u->adj[o->num] = (int16_t)(u->adj[o->num] + o->op);
+	}
 }
 
 /* -EAGAIN leaves in *at the operation that can't proceed; anything but 0 changes nothing. */
@@ -177,43 +200,27 @@ static int
 ops_try(struct semcall *c, uint32_t *at)
 {
 	struct sem_undo *u = c->spare != NULL ? undo_find(c->set, c->t->process) : NULL;
-	int err = 0;
-	uint32_t i;
+	bool fresh = c->spare != NULL && u == NULL;
 
-	for (i = 0; i < c->n && !err; i++) {
-		const struct semop *o = &c->ops[i];
-		int32_t val = c->set->sem[o->num].val, adj;
+	if (fresh)
+		u = c->spare;
+	/* One after the other: several may be for the same semaphore. */
+	for (uint32_t i = 0; i < c->n; i++) {
+		int err = op_do(c, &c->ops[i], u);
 
-		if ((o->op == 0 && val != 0) || val + o->op < 0)
-			err = -EAGAIN;
-		else if (val + o->op > SEM_MAX_VALUE)
-			err = -ERANGE;
-		adj = (u != NULL ? u->adj[o->num] : 0) - o->op;
-		if (!err && (o->flags & SEM_UNDO_) && (adj < -SEM_MAX_VALUE - 1 || adj > SEM_MAX_VALUE))
-			err = -ERANGE;
-		if (!err)
-			c->set->sem[o->num].val = val + o->op;
-		else
+		if (err) {
+			ops_revert(c, u, i);
 			*at = i;
-	}
-	if (err) {
-		ops_revert(c, *at);
-		return err;
-	}
-	for (i = 0; i < c->n; i++) {
-		const struct semop *o = &c->ops[i];
-
-		if (o->op != 0)
-			c->set->sem[o->num].pid = c->t->process->pid;
-		if (!(o->flags & SEM_UNDO_))
-			continue;
-		if (u == NULL) {
-			u = steal(&c->spare);
-			u->process = c->t->process;
-			list_push_back(&c->set->undos, &u->link);
-			atomic_fetch_add(&nundos, 1);
+			return err;
 		}
-		u->adj[o->num] = (int16_t)(u->adj[o->num] - o->op);
+	}
+	for (uint32_t i = 0; i < c->n; i++)
+		c->set->sem[c->ops[i].num].pid = c->t->process->pid;
+	if (fresh) {
+		c->spare = NULL;
+		u->process = c->t->process;
+		list_push_back(&c->set->undos, &u->link);
+		atomic_fetch_add(&nundos, 1);
 	}
 	c->set->otime = ipc_now();
 	return 0;
