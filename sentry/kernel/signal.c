@@ -35,15 +35,41 @@ struct waitq signalfd_wq = {
 
 /* ---- dispositions ----------------------------------------------------------- */
 
+/*
+ * One that has gone keeps its memory and its lock: process_lock may still be about to take that, and lets it go again when
+ * it finds that it is not the process's any more.
+ */
+static struct {
+	struct mutex	 mu;
+	struct sighand	*free;		/* [m] */
+} spare = { .mu = MUTEX_INIT(RANK_kmem) };
+
+static struct sighand *
+spare_take(void)
+{
+	struct sighand *sh;
+
+	mutex_lock(&spare.mu);
+	sh = spare.free;
+	if (sh != NULL)
+		spare.free = sh->next_free;
+	mutex_unlock(&spare.mu);
+	return sh;
+}
+
 int
 sighand_new(struct sighand *copy_from, struct sighand **out)
 {
-	struct sighand *sh = obj_new(sighand);
+	struct sighand *sh = spare_take();
 
-	if (sh == NULL)
-		return -ENOMEM;
+	if (sh == NULL) {
+		sh = obj_new(sighand);
+		if (sh == NULL)
+			return -ENOMEM;
+		mutex_init(&sh->mu, RANK_sighand);
+	}
 	ref_init(&sh->ref, OBJ_sighand);
-	mutex_init(&sh->mu, RANK_sighand);
+	memset(sh->action, 0, sizeof sh->action);
 	if (copy_from) {
 		mutex_lock(&copy_from->mu);
 		memcpy(sh->action, copy_from->action, sizeof sh->action);
@@ -56,8 +82,28 @@ sighand_new(struct sighand *copy_from, struct sighand **out)
 void
 sighand_release(struct sighand *sh)
 {
-	mutex_fini(&sh->mu);
-	obj_free(sighand, sh);
+	mutex_lock(&spare.mu);
+	sh->next_free = spare.free;
+	spare.free = sh;
+	mutex_unlock(&spare.mu);
+}
+
+int
+sighand_unshare(struct process *p)
+{
+	struct sighand *copy, *old;
+	int err;
+
+	if (ref_count(&p->sighand->ref) == 1)
+		return 0;
+	err = sighand_new(p->sighand, &copy);
+	if (err)
+		return err;
+	old = process_lock(p);
+	__atomic_store_n(&p->sighand, copy, __ATOMIC_RELEASE);
+	process_unlock(old);
+	sighand_put(old);
+	return 0;
 }
 
 bool

@@ -38,9 +38,11 @@ struct sighand {
 	struct ref	 ref;
 	struct mutex	 mu;		/* rank sighand */
 	struct abi_sigaction action[64]; /* [m] by signo - 1 */
+	struct sighand	*next_free;	/* once it has gone: its lock can still be taken (signal.c) */
 };
 
 int sighand_new(struct sighand *copy_from, struct sighand **out) MUST_CHECK;
+int sighand_unshare(struct process *p) MUST_CHECK;	/* at exec: a copy of its own, if it shares one. -ENOMEM */
 void sigpending_init(struct sigpending *p);
 void sigpending_flush(struct sigpending *p);
 

@@ -167,7 +167,6 @@ process_release(struct process *p)
 {
 	sigpending_flush(&p->pending);
 	sighand_put(p->sighand);
-	sighand_put(p->old_sighand);
 	pidgroup_put(p->pgrp);
 	mutex_fini(&p->mu);
 	obj_free(process, p);

@@ -99,7 +99,6 @@ struct process {
 
 	/* signals [S] */
 	struct sighand	*sighand;	/* [a] counted; exec may replace a shared one: process_lock() */
-	struct sighand	*old_sighand;	/* [S] replaced by exec, kept for those who still look at it */
 	struct sigpending pending;
 	bool		 group_exit;	/* everyone must die with group_code */
 	int32_t		 group_code;	/* wait status */

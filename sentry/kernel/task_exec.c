@@ -168,7 +168,6 @@ de_thread(struct task *t)
 static int
 unshare_all(struct task *t)
 {
-	struct process *p = t->process;
 	int err;
 
 	if (ref_count(&t->files->ref) > 1) {
@@ -183,20 +182,7 @@ unshare_all(struct task *t)
 		mutex_unlock(&t->alloc_mu);
 		fdtable_put(old);
 	}
-	if (ref_count(&p->sighand->ref) > 1) {
-		struct sighand *copy, *old, *older;
-
-		err = sighand_new(p->sighand, &copy);
-		if (err)
-			return err;
-		old = process_lock(p);
-		older = p->old_sighand;
-		p->old_sighand = old;
-		__atomic_store_n(&p->sighand, copy, __ATOMIC_RELEASE);
-		process_unlock(old);
-		sighand_put(older);
-	}
-	return 0;
+	return sighand_unshare(t->process);
 }
 
 static void

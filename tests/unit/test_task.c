@@ -413,6 +413,50 @@ START_TEST(sessions_and_groups)
 }
 END_TEST
 
+/*
+ * A process shares its dispositions with another, executes a program, shares again: who is about to lock them may have
+ * looked at those of before.
+ */
+static struct process *sharing;
+static _Atomic bool enough;
+
+static void
+lock_and_look(void *ended)
+{
+	while (!atomic_load(&enough)) {
+		struct sighand *sh = process_lock(sharing);
+
+		check_value("another's dispositions", 0, 0, sh == sharing->sighand);
+		process_unlock(sh);
+	}
+	atomic_fetch_add((_Atomic int *)ended, 1);
+}
+
+START_TEST(dispositions_change_hands)
+{
+	uint64_t end = host_clock_ns(CLOCK_MONOTONIC) + NSEC_PER_SEC / 3;
+	_Atomic int ended = 0;
+
+	sharing = process_new();
+	ck_assert_int_eq(sighand_new(NULL, &sharing->sighand), 0);
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(kthread_start("look", lock_and_look, &ended), 0);
+	while (host_clock_ns(CLOCK_MONOTONIC) < end) {
+		/* Another process's, which ends later. */
+		struct sighand *other = sighand_get(sharing->sighand);
+
+		ck_assert_int_eq(sighand_unshare(sharing), 0);
+		sighand_put(other);
+	}
+	atomic_store(&enough, true);
+	while (atomic_load(&ended) < 3)
+		usleep(1000);
+	process_put(sharing);
+	ck_assert_uint_eq(ref_census(OBJ_sighand), 0);
+	ck_assert_int_eq(atomic_load(&failures), 0);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -437,6 +481,7 @@ main(void)
 	tcase_add_test(c, orphans_come_to_init);
 	tcase_add_test(c, init_takes_everyone_with_it);
 	tcase_add_test(c, sessions_and_groups);
+	tcase_add_test(c, dispositions_change_hands);
 	suite_add_tcase(s, c);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_ENV);
