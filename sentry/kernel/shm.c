@@ -155,6 +155,7 @@ attach_args(uint64_t addr, uint32_t flags, struct mmap_args *a)
 int64_t
 sys_shmat(struct task *t, int32_t shmid, gaddr_t addr, uint32_t flags)
 {
+	uint32_t mode = (flags & SHM_RDONLY_ ? 0444u : 0666u) | (flags & SHM_EXEC_ ? 0111u : 0u);
 	struct mmap_args a = { .file = NULL };
 	struct shm *s;
 	int64_t at;
@@ -167,7 +168,7 @@ sys_shmat(struct task *t, int32_t shmid, gaddr_t addr, uint32_t flags)
 		return err;
 	mutex_lock(&ids.mu);
 	s = shm_of(ipc_find(&ids, shmid));
-	err = s == NULL ? -EINVAL : ipc_access(t, &s->perm, flags & SHM_RDONLY_ ? 0444 : 0666);
+	err = s == NULL ? -EINVAL : ipc_access(t, &s->perm, mode);
 	if (!err) {
 		a.mobj = mobj_tryget(s->mobj);
 		a.len = s->size;

@@ -22,6 +22,43 @@ files_go(void)
 	unlink(path);
 }
 
+static void
+attach(int mode, int flags)
+{
+	int id = Q(shmget, IPC_PRIVATE, 4096, mode);
+	long r;
+
+	if (id < 0)
+		die("shmget");
+	P("mode %04o, flags%s%s: %s", mode, flags & SHM_RDONLY ? " SHM_RDONLY" : "", flags & SHM_EXEC ? " SHM_EXEC" : "",
+	    ok(r = lib((long)shmat(id, NULL, flags))));
+	if (r >= 0) {
+		P("mprotect: %s %s", res(lib(mprotect((void *)r, 4096, PROT_READ | PROT_EXEC))),
+		    res(lib(mprotect((void *)r, 4096, PROT_READ | PROT_WRITE))));
+		shmdt((void *)r);
+	}
+	Q(shmctl, id, IPC_RMID, NULL);
+}
+
+/* What is to be executed needs the permission. */
+static void
+executable(void)
+{
+	setgid(600);
+	setuid(600);
+	for (int exec = 0; exec < 2; exec++) {
+		for (int ro = 0; ro < 2; ro++) {
+			int flags = (exec ? SHM_EXEC : 0) | (ro ? SHM_RDONLY : 0);
+
+			attach(0600, flags);
+			attach(0700, flags);
+			attach(0500, flags);
+			attach(0300, flags);
+			attach(0077, flags);
+		}
+	}
+}
+
 int
 main(void)
 {
@@ -76,6 +113,7 @@ main(void)
 		P("remove %s", res(Q(shmctl, id, IPC_RMID, NULL)));
 	)));
 	Q(shmctl, id, IPC_RMID, NULL);
+	P("%s", wst(CHILD(executable())));
 	files_go();
 	return 0;
 }
