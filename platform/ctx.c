@@ -217,8 +217,9 @@ thread_arrive(struct ctx *c)
 	while (atomic_load(&c->sh->state) == ST_RUN_SLEEP) {
 		uint64_t now = host_clock_ns(CLOCK_MONOTONIC);
 
-		if (host_futex_wait(&c->sh->state, ST_RUN_SLEEP, now + FIRST_LOOK_NS, true) == -ETIMEDOUT &&
-		    (now > deadline || space_is_gone(c->s)))
+		/* Other threads of the guest may wake us as often as they like. */
+		if (now > deadline || (host_futex_wait(&c->sh->state, ST_RUN_SLEEP, now + FIRST_LOOK_NS, true) == -ETIMEDOUT &&
+		    space_is_gone(c->s)))
 			return -EAGAIN;
 	}
 	return c->tid > 1 ? frame_find(c) : -EAGAIN;

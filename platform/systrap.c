@@ -611,13 +611,14 @@ static bool
 stop_sleep(struct ctx *c, bool hurry)
 {
 	unsigned unanswered = 0;
+	uint64_t answer_by = 0;
 	bool watched = false;
 
 	ctx_inc(c, sleeps);
 	for (;;) {
 		uint32_t state = atomic_load_explicit(&c->sh->state, memory_order_acquire);
+		uint64_t now;
 		bool kicked;
-		int err;
 
 		if (!is_running(state))
 			return true;
@@ -626,16 +627,22 @@ stop_sleep(struct ctx *c, bool hurry)
 		if (atomic_load(&c->s->dead))
 			return false;
 		kicked = hurry || atomic_load(&c->kick) != 0;
-		err = host_futex_wait(&c->sh->state, ST_RUN_SLEEP, host_clock_ns(CLOCK_MONOTONIC) +
-		    (kicked ? KICK_NS : watched ? IDLE_NS : WATCH_NS), true);
-		if (err != -ETIMEDOUT)
-			continue;
-		/* Starved or deaf?  A busy host gets its time; the signal is sent again for good measure. */
-		if (kicked && ++unanswered >= kick_tries())
-			return false;
-		if (kicked && !hurry)
-			host_tgkill(c->s->pid, c->tid, STUB_SIGKICK);
-		if (!watched) {
+		now = host_clock_ns(CLOCK_MONOTONIC);
+		/*
+		 * Starved or deaf?  A busy host gets its time; the signal is sent again for good measure.  The clock
+		 * says how long: other threads of the guest may wake us as often as they like.
+		 */
+		if (kicked && answer_by != 0 && now >= answer_by) {
+			if (++unanswered >= kick_tries())
+				return false;
+			if (!hurry)
+				host_tgkill(c->s->pid, c->tid, STUB_SIGKICK);
+			answer_by = 0;
+		}
+		if (kicked && answer_by == 0)
+			answer_by = now + KICK_NS;
+		if (host_futex_wait(&c->sh->state, ST_RUN_SLEEP,
+		    kicked ? answer_by : now + (watched ? IDLE_NS : WATCH_NS), true) == -ETIMEDOUT && !watched) {
 			space_watch(c->s);
 			watched = true;
 		}
@@ -683,8 +690,11 @@ stub_work(struct ctx *c, uint32_t op)
 {
 	c->op = op;
 	atomic_store_explicit(&c->sh->op, op, memory_order_relaxed);
-	if (!stub_go(c, false))
+	if (!stub_go(c, false)) {
+		/* Nobody knows what it does instead, and whoever has more for it would wait as long again. */
+		space_end(c->s);
 		return false;
+	}
 	c->op = COP_RESUME;
 	atomic_store_explicit(&c->sh->op, COP_RESUME, memory_order_relaxed);
 	return true;

@@ -87,19 +87,17 @@ START_TEST(test_forged_frame)
 }
 END_TEST
 
-START_TEST(test_deaf_guest)
+/* A forged frame that blocks all signals, then says so and spins. */
+static void
+deafen(struct space *s, struct abi_regs *r)
 {
-	/* A forged frame that blocks all signals, then says so and spins: the kick is not answered, the guest dies of it. */
 	struct {
 		uint64_t head[5], regs[18];
 		uint16_t seg[4];
 		uint64_t err[5], rest[8], mask;
 	} f;
 	static const char deaf[] = "\xc6\x04\x25\x00\x20\x60\x00\x01\xeb\xfe";	/* movb $1,DATA+0x2000; 1: jmp 1b */
-	struct kicker k = { .ms = 50, .times = 1, .when = DATA + 0x2000 };
-	pthread_t t;
 
-	START(jump);
 	memset(&f, 0, sizeof f);
 	f.head[3] = 2;			/* SS_DISABLE */
 	f.regs[16] = CODE + 64;		/* rip */
@@ -110,14 +108,157 @@ START_TEST(test_deaf_guest)
 	f.mask = ~0ULL;
 	ck_assert_int_eq(space_write(s, DATA, &f, sizeof f), sizeof f);
 	ck_assert_int_eq(space_write(s, CODE + 64, deaf, sizeof deaf - 1), sizeof deaf - 1);
-	r.rdi = stub_word(STUB_T_RESTORER);
-	r.rsp = DATA;
+	r->rdi = stub_word(STUB_T_RESTORER);
+	r->rsp = DATA;
+}
+
+struct waker {
+	_Atomic uint32_t *state;
+	unsigned	cpu;
+	_Atomic bool	started, stop;
+};
+
+/* Another thread of the guest, as it were, that wakes whoever waits for one. */
+static void *
+wake_always(void *arg)
+{
+	struct waker *w = arg;
+	_Atomic uint32_t never = 0;
+
+	while (!atomic_load(&w->stop)) {
+		host_futex_wake(w->state, INT32_MAX, true);
+		(void)host_futex_wait(&never, 0, now_ns() + 20 * 1000000ULL, false);
+	}
+	return NULL;
+}
+
+/* The kick is not answered, the guest dies of it: alone, and with a friend who does not let us sleep as long as that takes. */
+START_TEST(test_deaf_guest)
+{
+	struct kicker k = { .ms = 50, .times = 1, .when = DATA + 0x2000 };
+	struct waker w = { .stop = false };
+	pthread_t t, t2;
+
+	START(jump);
+	deafen(s, &r);
 	k.c = c;
+	w.state = &c->sh->state;
 	ck_assert_int_eq(pthread_create(&t, NULL, kick_later, &k), 0);
+	if (_i == 1)
+		ck_assert_int_eq(pthread_create(&t2, NULL, wake_always, &w), 0);
 	run_guest(c, &r, &st);
 	ck_assert(st.kind == STOP_DEAD || st.kind == STOP_KICK || st.kind == STOP_FAULT || st.kind == STOP_SYSCALL);
 	if (strcmp(use, "systrap") == 0)
 		ck_assert_int_eq(st.kind, STOP_DEAD);
+	pthread_join(t, NULL);
+	atomic_store(&w.stop, true);
+	if (_i == 1)
+		pthread_join(t2, NULL);
+	END();
+}
+END_TEST
+
+static void
+stay_on_cpu(pid_t who, unsigned cpu)
+{
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	ck_assert_int_eq(sched_setaffinity(who, sizeof one, &one), 0);
+}
+
+/* Lets a new thread go before anybody has seen that it stopped, to where it never stops again. */
+static void *
+hide_arrival(void *arg)
+{
+	struct waker *w = arg;
+	struct stub_ctx *sh = container_of(w->state, struct stub_ctx, state);
+	const uint64_t rip = CODE;
+
+	stay_on_cpu(0, w->cpu);
+	atomic_store(&w->started, true);
+	while (!atomic_load(&w->stop)) {
+		/* Its registers are where all of the guest can write; without them it is not seen here again. */
+		if (atomic_load(w->state) == ST_STOP || atomic_load(w->state) == ST_STOP_SLEEP) {
+			memcpy((char *)sh - (sh->self - atomic_load(&sh->uc)) + 168, &rip, sizeof rip);
+			atomic_store(w->state, ST_RUN_SLEEP);
+		}
+		host_futex_wake(w->state, INT32_MAX, true);
+	}
+	return NULL;
+}
+
+/* A new thread says that it has arrived, another that it has not, and does not let us sleep: it is not made, that is all. */
+START_TEST(test_hidden_arrival)
+{
+	struct waker w = { .stop = false };
+	struct ctx *c2 = NULL;
+	unsigned other = 0;
+	pthread_t t;
+	int err;
+
+	START(spin);
+	while (w.cpu < CPU_SETSIZE && !CPU_ISSET(w.cpu, &plat.cpus))
+		w.cpu++;
+	for (other = w.cpu + 1; other < CPU_SETSIZE && !CPU_ISSET(other, &plat.cpus); )
+		other++;
+	if (strcmp(use, "systrap") != 0 || use_filters || other >= CPU_SETSIZE)
+		return;
+	/* It has a processor for itself: whenever we look, it has been there before. */
+	stay_on_cpu(s->pid, other);
+	stay_on_cpu(0, other);
+	w.state = (_Atomic uint32_t *)(void *)(plat.ctl_base + CTL_CTX_OFF + (uint64_t)plat.next_ctx * STUB_CTX_SIZE +
+	    STUB_CTX_SIZE - CTX_HDR);
+	ck_assert_int_eq(pthread_create(&t, NULL, hide_arrival, &w), 0);
+	while (!atomic_load(&w.started))
+		(void)sched_yield();
+	err = ctx_new(s, &c2);
+	atomic_store(&w.stop, true);
+	pthread_join(t, NULL);
+	ck_assert(err == 0 || err == -EAGAIN);
+	if (err == 0)
+		ctx_free(c2);
+	END();
+}
+END_TEST
+
+/* Whatever a stub is asked to do, it is to go on with its guest. */
+static void *
+undo_work(void *arg)
+{
+	struct waker *w = arg;
+	struct stub_ctx *sh = container_of(w->state, struct stub_ctx, state);
+
+	while (!atomic_load(&w->stop)) {
+		atomic_store(&sh->op, COP_RESUME);
+		atomic_store(&w->started, true);
+	}
+	return NULL;
+}
+
+/* Asked to do something for us, and another thread says that it was let go: it runs on, and dies of it. */
+START_TEST(test_work_undone)
+{
+	static const char code[] = "\xb8\x27\x00\x00\x00\x0f\x05\xeb\xfe";	/* mov $39,%eax; syscall; 1: jmp 1b */
+	struct waker w = { .stop = false };
+	uint32_t seen;
+	pthread_t t;
+
+	START(spin);
+	if (strcmp(use, "systrap") != 0)
+		return;
+	ck_assert_int_eq(space_write(s, CODE, code, sizeof code - 1), sizeof code - 1);
+	RUN_SYSCALL(39);
+	w.state = &c->sh->state;
+	ck_assert_int_eq(pthread_create(&t, NULL, undo_work, &w), 0);
+	while (!atomic_load(&w.started))
+		(void)sched_yield();
+	/* Until it was quicker than the stub. */
+	while (ctx_cas32(c, DATA, 0, 0, &seen) == 0)
+		;
+	ck_assert(atomic_load(&s->dead));
+	atomic_store(&w.stop, true);
 	pthread_join(t, NULL);
 	END();
 }
@@ -525,7 +666,9 @@ cases(TCase *tc)
 	tcase_add_test(tc, test_no_call_escapes);
 	tcase_add_test(tc, test_host_vdso_hostile);
 	tcase_add_test(tc, test_forged_frame);
-	tcase_add_test(tc, test_deaf_guest);
+	tcase_add_loop_test(tc, test_deaf_guest, 0, 2);
+	tcase_add_test(tc, test_hidden_arrival);
+	tcase_add_test(tc, test_work_undone);
 	tcase_add_test(tc, test_scribble);
 	tcase_add_loop_test(tc, test_jump_into_stub, 0, 38);	/* up to the table at the end of the code */
 	tcase_add_test(tc, test_jump_into_mapper);
