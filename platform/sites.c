@@ -331,17 +331,21 @@ text_protect(struct space *s, uint64_t va, size_t len, int prot)
 	return space_exec(s, &c, 1);
 }
 
+/* May a thread other than the one that waits for us, if it is one of these, be running? */
 static bool
 has_company(struct space *s)
 {
-	unsigned n = 0;
+	bool any = false;
 	struct ctx *c;
 
 	mutex_lock(&plat.mu);
-	list_for_each(c, &s->ctxs, node)
-		n++;
+	list_for_each(c, &s->ctxs, node) {
+		any = c != ctx_here;
+		if (any)
+			break;
+	}
 	mutex_unlock(&plat.mu);
-	return n > 1;
+	return any;
 }
 
 /*

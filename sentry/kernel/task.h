@@ -142,7 +142,8 @@ struct task {
 	struct abi_regs	 regs;		/* [t] at a call rax, orig_rax and the arguments only: task_regs */
 	struct mm	*mm;		/* counted; read by others with task_mm_get (alloc_mu) */
 	uint64_t	 fault_trapno, fault_error, fault_cr2;	/* of the last fault, for sigcontext */
-	uint64_t	 stuck_rip, stuck_addr, stuck_count;	/* a fault that comes back */
+	uint64_t	 stuck_rip, stuck_addr, stuck_count, stuck_since_ns;	/* a fault that comes back */
+	uint32_t	 stuck_nlast;	/* nlast then */
 	uint64_t	 vdso_slot, vdso_ret;	/* on the way out of the host's vDSO: where it returns, see vdso.c; slot 0: it is not */
 	void		*start_fp;	/* owned; FP image to begin with, or NULL */
 	int64_t		 syscall;	/* [a] number in flight, -1 none */

@@ -10,6 +10,7 @@
 #include <linux/mman.h>
 
 #include "abi/errno.h"
+#include "base/hostcall.h"
 #include "base/kmem.h"
 #include "base/log.h"
 #include "sentry/mm/mm.h"
@@ -21,7 +22,9 @@
 #define PF_INSTR	16
 #define TRAP_PAGE_FAULT	14
 
-#define FAULT_RETRIES	1000	/* of one instruction at one address, before it counts as a bug of ours */
+/* So many faults of one instruction at one address, in so short a time and without a call, count as a bug of ours. */
+#define FAULT_RETRIES	10000
+#define FAULT_NS	NSEC_PER_SEC
 
 struct abi_regs *
 task_regs(struct task *t)
@@ -73,17 +76,29 @@ force_fault(struct task *t, int signo, int code, uint64_t addr)
 	signal_force(t, &info);
 }
 
-/* True when the same fault came back so often that retrying is pointless. */
+/*
+ * True when the same fault came back so often that retrying is pointless.  One that others cause again and again is
+ * none of these: a file that is cut, a protection that goes to and fro.
+ */
 static bool
 fault_is_stuck(struct task *t, uint64_t addr)
 {
-	if (t->stuck_rip != t->regs.rip || t->stuck_addr != addr) {
+	uint64_t now;
+	bool stuck;
+
+	if (t->stuck_rip != t->regs.rip || t->stuck_addr != addr || t->stuck_nlast != t->nlast) {
 		t->stuck_rip = t->regs.rip;
 		t->stuck_addr = addr;
-		t->stuck_count = 0;
+		t->stuck_nlast = t->nlast;
+		t->stuck_count = t->stuck_since_ns = 0;
 		return false;
 	}
-	return ++t->stuck_count > FAULT_RETRIES;
+	if (++t->stuck_count % FAULT_RETRIES != 0)
+		return false;
+	now = host_clock_ns(CLOCK_MONOTONIC);
+	stuck = now - t->stuck_since_ns < FAULT_NS;
+	t->stuck_since_ns = now;
+	return stuck;
 }
 
 /* True when it became a signal. */

@@ -63,11 +63,33 @@ mm_map_check(const struct mmap_args *a)
 	return 0;
 }
 
+/* Where the guest would have it, if it can; 0: anywhere. */
+static uint64_t
+hint_of(const struct mmap_args *a, uint64_t len)
+{
+	uint64_t hint = page_down(a->addr);
+
+	if (hint != 0 && hint < GUEST_BOTTOM)
+		hint = GUEST_BOTTOM;
+	return hint <= GUEST_TOP - len ? hint : 0;
+}
+
+/* What lies where the guest names a place and is not the guest's gives way; mm->mu held. */
+static int
+clear_place(struct mm *mm, const struct mmap_args *a, uint64_t len)
+{
+	uint64_t at = is_fixed(a) ? a->addr : hint_of(a, len);
+
+	if (!is_fixed(a) && (at == 0 || range_free(mm, at, at + len) || !range_yields(mm, at, at + len)))
+		return 0;
+	return patches_evict(mm, at, at + len);
+}
+
 /* Where the mapping goes; mm->mu held. */
 static int64_t
 place(struct mm *mm, const struct mmap_args *a, uint64_t len)
 {
-	uint64_t hint = page_down(a->addr);
+	uint64_t hint = hint_of(a, len);
 
 	if (is_fixed(a)) {
 		struct region *r = region_at_or_after(mm, a->addr);
@@ -76,9 +98,7 @@ place(struct mm *mm, const struct mmap_args *a, uint64_t len)
 			return -EEXIST;
 		return (int64_t)a->addr;
 	}
-	if (hint != 0 && hint < GUEST_BOTTOM)
-		hint = GUEST_BOTTOM;
-	if (hint != 0 && hint <= GUEST_TOP - len && range_free(mm, hint, hint + len))
+	if (hint != 0 && range_free(mm, hint, hint + len))
 		return (int64_t)hint;
 	return find_hole(mm, len, a->flags & MAP_32BIT);
 }
@@ -257,7 +277,7 @@ mm_map(struct mm *mm, struct mmap_args *a)
 	}
 	list_init(&dead);
 	mutex_lock(&mm->mu);
-	err = is_fixed(a) ? patches_evict(mm, a->addr, a->addr + len) : 0;
+	err = clear_place(mm, a, len);
 	at = err ? err : place(mm, a, len);
 	if (at >= 0) {
 		err = map_at(mm, a, mobj, (uint64_t)at, len, &dead);

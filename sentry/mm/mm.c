@@ -256,6 +256,14 @@ brk_grow(struct mm *mm, uint64_t from, uint64_t to)
 	return 0;
 }
 
+static int
+brk_shrink(struct mm *mm, uint64_t from, uint64_t to, struct list *dead)
+{
+	int err = patches_evict(mm, to, from);
+
+	return err ? err : unmap_locked(mm, to, from, dead);
+}
+
 int64_t
 mm_brk(struct mm *mm, uint64_t brk)
 {
@@ -274,7 +282,7 @@ mm_brk(struct mm *mm, uint64_t brk)
 	else if (brk > mm->brk && brk - mm->brk_start + data > atomic_load(&mm->lim_data))
 		err = -ENOMEM;
 	else if (to < from)
-		err = unmap_locked(mm, to, from, &dead);
+		err = brk_shrink(mm, from, to, &dead);
 	else if (to > from)
 		err = brk_grow(mm, from, to);
 	if (!err)
@@ -447,7 +455,7 @@ mm_populate(struct mm *mm, uint64_t addr, uint64_t len, bool write)
 		    .advice = write ? MADV_POPULATE_WRITE : MADV_POPULATE_READ };
 		uint64_t stop;
 
-		if (r == NULL || r->start > at) {
+		if (r == NULL || r->start > at || (r->flags & REGION_PATCHES)) {
 			err = -ENOMEM;
 			break;
 		}
@@ -491,7 +499,7 @@ mm_lock(struct mm *mm, uint64_t addr, uint64_t len, bool lock, bool privileged)
 		return 0;
 	mutex_lock(&mm->mu);
 	for (r = region_at_or_after(mm, start); r != NULL && r->start < end; r = region_next(r)) {
-		if (!(r->flags & REGION_LOCKED))
+		if (!(r->flags & (REGION_LOCKED | REGION_PATCHES)))
 			more += min(r->end, end) - max(r->start, start);
 	}
 	if (lock && !privileged && mm->locked_vm + more > atomic_load(&mm->lim_memlock)) {
@@ -503,7 +511,7 @@ mm_lock(struct mm *mm, uint64_t addr, uint64_t len, bool lock, bool privileged)
 		err = region_split_at(mm, end);
 	at = start;
 	for (r = region_at_or_after(mm, start); !err && r != NULL && r->start < end; r = region_next(r)) {
-		if (r->start > at)
+		if (r->start > at || (r->flags & REGION_PATCHES))
 			break;
 		/* Pages are not held in the host's memory: that is its owner's business. */
 		region_account(mm, r, false);
@@ -558,7 +566,7 @@ mm_set_name(struct mm *mm, uint64_t addr, uint64_t len, const char *name)
 	if (!err)
 		err = region_split_at(mm, end);
 	for (r = region_at_or_after(mm, addr); !err && r != NULL && r->start < end; r = region_next(r)) {
-		if (r->start > at)
+		if (r->start > at || (r->flags & REGION_PATCHES))
 			break;
 		if (r->file != NULL) {
 			err = -EBADF;

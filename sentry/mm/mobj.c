@@ -66,6 +66,8 @@ invalidate_mm(struct mm *mm, struct mobj *o, uint64_t off, uint64_t end)
 			to = r->end;
 			r->flags |= REGION_ABSENT;
 		}
+		/* What comes back is other text: nothing of this one's may be put there. */
+		(void)!patches_evict(mm, from, to);
 		/* -ESRCH: the stub is gone, and with it the mapping.  Else the host could not cut its own: all of it. */
 		if (host_unmap(mm, from, to) == -ENOMEM) {
 			r = mm_find_locked(mm, from);

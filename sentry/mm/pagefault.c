@@ -201,6 +201,12 @@ grow_down(struct mm *mm, struct region *r, uint64_t addr)
 	struct list dead;
 	int err;
 
+	/* Slots of patched calls are nothing that the guest could run into. */
+	while (prev != NULL && (prev->flags & REGION_PATCHES) && start < prev->end + STACK_GAP) {
+		if (patches_evict(mm, prev->start, prev->end) != 0)
+			return -ENOMEM;
+		prev = region_prev(r);
+	}
 	/* Another stack below, or memory nobody can touch, needs no gap. */
 	if (prev != NULL)
 		floor = prev->end + (prev->prot != PROT_NONE && !(prev->flags & REGION_GROWSDOWN) ? STACK_GAP : 0);
@@ -287,6 +293,8 @@ fault_locked(struct mm *mm, uint64_t addr, uint32_t access, int *signo, int *cod
 			return fault_answer(signo, code, SIGSEGV, SEGV_MAPERR);
 		r = mm_find_locked(mm, addr);
 	}
+	if (r != NULL && (r->flags & REGION_PATCHES))
+		return fault_answer(signo, code, SIGSEGV, SEGV_MAPERR);
 	if (r == NULL || !prot_allows(r->prot, access))
 		return fault_answer(signo, code, SIGSEGV, SEGV_ACCERR);
 	if (r->flags & REGION_ABSENT)

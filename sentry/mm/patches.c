@@ -157,8 +157,9 @@ call_patch_locked(struct mm *mm, uint64_t call, uint32_t nr)
 	struct patch p;
 	int err;
 
+	/* A fork's copy has the parent's sites: its text must be the parent's as well. */
 	if (r == NULL || r->prot != (PROT_READ | PROT_EXEC) || r->end - call < CALL_LEN ||
-	    (r->flags & (REGION_SHARED | REGION_ABSENT | REGION_PATCHES)))
+	    (r->flags & (REGION_SHARED | REGION_ABSENT | REGION_PATCHES | REGION_DONTFORK | REGION_WIPEONFORK)))
 		return -EOPNOTSUPP;
 	r->flags &= ~(uint32_t)REGION_CLEAN;
 	err = space_site_plan(mm->space, call, nr, r->start, r->end, &p);

@@ -509,6 +509,16 @@ range_free(struct mm *mm, uint64_t start, uint64_t end)
 	return r == NULL || end <= claim_start(r);
 }
 
+bool
+range_yields(struct mm *mm, uint64_t start, uint64_t end)
+{
+	struct region *r = region_at_or_after(mm, start);
+
+	while (r != NULL && r->start < end && (r->flags & REGION_PATCHES))
+		r = region_next(r);
+	return r == NULL || end <= claim_start(r);
+}
+
 /* The highest hole below top; *skipped is the largest hole that was too small. */
 static int64_t
 hole_below(struct mm *mm, uint64_t len, uint64_t bottom, uint64_t top, uint64_t *skipped)

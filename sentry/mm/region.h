@@ -81,6 +81,7 @@ int populate_locked(struct mm *mm, uint64_t start, uint64_t end, uint64_t limit,
 int64_t find_hole(struct mm *mm, uint64_t len, bool low32);
 int64_t hole_between(struct mm *mm, uint64_t len, uint64_t bottom, uint64_t top);	/* the highest there; -ENOMEM */
 bool range_free(struct mm *mm, uint64_t start, uint64_t end);	/* no region, and no stack just above */
+bool range_yields(struct mm *mm, uint64_t start, uint64_t end);	/* would be, without slots of patched calls */
 bool may_expand(const struct mm *mm, uint64_t len, uint32_t prot, uint32_t flags);
 /*
  * [start, end) is about to be mapped, unmapped or given another protection: no patched call is left there, and none

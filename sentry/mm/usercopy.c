@@ -26,7 +26,7 @@ allowed_locked(struct mm *mm, uint64_t va, uint64_t len, bool write, bool force,
 	uint64_t at = va, end = va + len;
 	struct region *r = mm_find_locked(mm, va);
 
-	while (r != NULL && r->start <= at && !(r->flags & not)) {
+	while (r != NULL && r->start <= at && !(r->flags & (not | REGION_PATCHES))) {
 		if (!force && (r->prot == PROT_NONE || (write && !(r->prot & PROT_WRITE))))
 			break;
 		/* Not even a debugger writes where the object is not the guest's to change. */
@@ -53,6 +53,25 @@ allowed(struct mm *mm, uint64_t va, uint64_t len, bool write, bool force)
 	return n;
 }
 
+/*
+ * A debugger's word, which may be text: no patched call is there, nor comes to be before it is.  *n: how many of len
+ * bytes may be written.
+ */
+static int64_t
+poke(struct mm *mm, uint64_t va, const void *buf, uint64_t len, uint64_t *n)
+{
+	int64_t got = 0;
+
+	mutex_lock(&mm->mu);
+	*n = allowed_locked(mm, va, len, true, true, 0);
+	if (*n != 0)
+		got = patches_evict(mm, va, va + *n);
+	if (*n != 0 && got == 0)
+		got = space_write(mm->space, va, buf, *n);
+	mutex_unlock(&mm->mu);
+	return got;
+}
+
 /* Bytes moved: all of len unless the guest may not, or there is nothing. */
 static uint64_t
 move(struct mm *mm, uint64_t va, void *buf, uint64_t len, bool write, bool force)
@@ -64,13 +83,19 @@ move(struct mm *mm, uint64_t va, void *buf, uint64_t len, bool write, bool force
 		return 0;
 	len = min(len, GUEST_TOP - va);
 	while (done < len && tries < TRIES) {
-		uint64_t n = allowed(mm, va + done, len - done, write, force);
+		char *at = (char *)buf + done;
 		int signo, code;
 		int64_t got = 0;
+		uint64_t n;
 
-		if (n != 0)
-			got = write ? space_write(mm->space, va + done, (char *)buf + done, n) :
-			    space_read(mm->space, va + done, (char *)buf + done, n);
+		if (write && force) {
+			got = poke(mm, va + done, at, len - done, &n);
+		} else {
+			n = allowed(mm, va + done, len - done, write, force);
+			if (n != 0)
+				got = write ? space_write(mm->space, va + done, at, n) :
+				    space_read(mm->space, va + done, at, n);
+		}
 		if (got < 0)
 			break;
 		done += (uint64_t)got;
@@ -197,15 +222,6 @@ copy_out_mapped(struct mm *mm, gaddr_t dst, const void *src, size_t len)
 int64_t
 copy_force(struct mm *mm, gaddr_t at, void *buf, size_t len, bool write)
 {
-	int err = 0;
-
-	if (write && at.va < GUEST_TOP) {
-		mutex_lock(&mm->mu);
-		err = patches_evict(mm, at.va, at.va + min(len, GUEST_TOP - at.va));
-		mutex_unlock(&mm->mu);
-	}
-	if (err)
-		return err;
 	return some(move(mm, at.va, buf, len, write, true), len);
 }
 
