@@ -113,8 +113,22 @@ is_idle(const struct insn *i, const uint8_t *code)
 	/* One opcode and no other prefix, such as that for %fs. */
 	if (ops != 1 && (ops != 2 || code[rex] != 0x0f))
 		return false;
+	/* lea; prefetches and wide nops, which take any address */
+	if (ops == 1 ? i->op == 0x8d : i->op == 0x0d || (i->op >= 0x18 && i->op <= 0x1f))
+		return false;
 	/* idiv, cmpxchg */
 	return i->op != 0xf6 && i->op != 0xf7 && i->op != 0xb0 && i->op != 0xb1;
+}
+
+/* The same among instructions that insn_decode refuses: an operand with SIB, or a vector move with the stack pointer. */
+static bool
+may_be_tail(const uint8_t *call, size_t len)
+{
+	const uint8_t *at = call - len;
+
+	if (at[0] == 0xb8)
+		return (at[-1] & 0xc7) == 0x84;
+	return at[-3] == 0x62 && (at[0] & 0xf8) == 0x48;
 }
 
 /* The same when there can be no doubt: it is not the tail of a longer instruction. */
@@ -125,7 +139,7 @@ sure_before(const uint8_t *call, size_t before, uint32_t nr)
 	struct insn i;
 
 	/* With this prefix a move has fewer bytes than it seems. */
-	if (len != 0 && call[-(ptrdiff_t)len - 1] == 0x66)
+	if (len != 0 && (call[-(ptrdiff_t)len - 1] == 0x66 || may_be_tail(call, len)))
 		return 0;
 	for (size_t n = len + 1; len != 0 && n <= INSN_MAX; n++) {
 		if (insn_decode(&i, call - n, n) == 0 && i.len == n && !is_idle(&i, call - n))

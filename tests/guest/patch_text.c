@@ -72,6 +72,8 @@ SITE(calls, "1: nop\n 2: syscall\n 3: call 5f\n 4: jmp 6f\n 5: mov (%rsp), %rdx\
 SITE(again, "1: mov $5, %ebx\n 5: mov $3, %eax\n 2: syscall\n 3: dec %ebx\n 4: jnz 5b\n nop");
 SITE(again_call, "1: mov $5, %ebx\n 2: syscall\n 3: dec %ebx\n 4: mov $3, %eax\n jnz 2b\n nop");
 SITE(twice, "1: mov $3, %eax\n 2: syscall\n 3: syscall\n 4: mov $3, %eax\n syscall\n nop");
+SITE(lea_nr_pid, "1: mov $186, %eax\n lea 186(%rax), %edi\n 2: syscall\n 3: 4: nop");
+SITE(nop_nr_pid, "1: mov $186, %eax\n .byte 0x0f, 0x1f, 0xb8\n .long 186\n 2: syscall\n 3: 4: nop");
 SITE(jrcxz, "1: nop\n 2: syscall\n 3: jrcxz 5f\n 4: mov $77, %edx\n 5:");
 SITE(loops, "1: nop\n 2: syscall\n 3: mov $3, %ecx\n 5: loop 5b\n 4: nop");
 
@@ -84,7 +86,8 @@ struct site {
 static struct site sites[] = {
 	S_(mov5), S_(mov5_pid), S_(mov7), S_(mov7_pid), S_(xor_cmp), S_(load_r9), S_(cmp_ja), S_(test_jne),
 	S_(jc_short), S_(jc_near), S_(jmp_short), S_(mov_mem), S_(lea_rip), S_(push_pop), S_(small), S_(flags_op),
-	S_(returns), S_(calls), S_(again), S_(again_call), S_(twice), S_(jrcxz), S_(loops),
+	S_(returns), S_(calls), S_(again), S_(again_call), S_(twice), S_(lea_nr_pid),
+	S_(nop_nr_pid), S_(jrcxz), S_(loops),
 };
 
 #define PATTERN	0x5a5a000000000000UL

@@ -18,7 +18,7 @@
 #define ANY	0xffff		/* a number that no site before the call has */
 
 /* What usually stands before a function: padding. */
-static const uint8_t padding[PATCH_BEFORE] = { 0x66, 0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0, 0x0f, 0x1f, 0x80, 0, 0, 0, 0 };
+static const uint8_t padding[PATCH_BEFORE] = { 0x66, 0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90 };
 
 static const uint8_t trapping[] = { 0x06, 0x07, 0x0e, 0x16, 0x17, 0x1e, 0x1f, 0x27, 0x2f, 0x37, 0x3f, 0x60, 0x61, 0x6c,
 	0x6d, 0x6e, 0x6f, 0x82, 0x9a, 0xcc, 0xce, 0xd4, 0xd6, 0xe4, 0xe5, 0xe6, 0xe7, 0xea, 0xec, 0xed, 0xee, 0xef,
@@ -134,6 +134,14 @@ START_TEST(takes_before_only_what_is_certain)
 		{ "64 8b b8 e8 00 00 00", 232 },
 		{ "f7 b8 e8 00 00 00", 232 },			/* ModRM, %rax changed */
 		{ "0f b1 b8 e8 00 00 00", 232 },
+		{ "8d b8 e8 00 00 00", 232 },			/* no access */
+		{ "48 8d b8 e8 00 00 00", 232 },
+		{ "0f 1f b8 e8 00 00 00", 232 },
+		{ "0f 18 b8 e8 00 00 00", 232 },
+		{ "c5 fc 10 84 b8 ca 00 00 00", 202 },		/* SIB, of what is not decoded */
+		{ "f0 01 8c b8 ca 00 00 00", 202 },
+		{ "d9 84 b8 ca 00 00 00", 202 },
+		{ "62 f2 7d 48 8b 44 24 08", ANY },		/* EVEX: vpcompressd */
 		{ "66 b8 27 00 00 00", 39 },
 		{ "67 b8 27 00 00 00", 39 },
 		{ "66 4c 8b 4c 24 08", ANY },
