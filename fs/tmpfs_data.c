@@ -468,14 +468,14 @@ tmpfs_data_resize(struct tmpfs_data *d, uint64_t size)
 		err = -EPERM;
 	if (!err) {
 		d->size = size;
-		if (size < old) {
+		if (size <= old) {
 			zero_part(d, size, page_up(size) - size);
-			/* Beyond the old end too: room reserved there goes with it. */
+			/* Beyond the old end too: room reserved there goes with it, as on Linux even when nothing else does. */
 			remove_range(d, page_up(size), UINT64_MAX & PAGE_MASK, &gone);
 		}
 	}
 	mutex_unlock(&d->mu);
-	if (!err && size < old) {
+	if (!err && size <= old) {
 		mobj_invalidate(&d->mobj, page_up(size), (UINT64_MAX & PAGE_MASK) - page_up(size));
 		release_extents(d, &gone);
 	}
@@ -513,9 +513,52 @@ tmpfs_data_punch(struct tmpfs_data *d, uint64_t off, uint64_t len)
 	return 0;
 }
 
+/* A hole that a reservation has filled so far. */
+struct filled {
+	struct list	link;
+	uint64_t	start, end;
+};
+
+/* Fills a first piece of the hole [at, end) and notes it. mu held. */
+static int
+reserve_piece(struct tmpfs_data *d, uint64_t at, uint64_t end, struct list *filled)
+{
+	struct filled *f = list_empty(filled) ? NULL : list_first(filled, struct filled, link);
+	const struct extent *e;
+	int err;
+
+	if (f == NULL || f->end != page_down(at)) {
+		f = mem_alloc(sizeof *f);
+		if (f == NULL)
+			return -ENOMEM;
+		f->start = f->end = page_down(at);
+		list_push_front(filled, &f->link);
+	}
+	err = fill_hole(d, at, end - at);
+	e = extent_at(d, at);
+	if (!err)
+		f->end = e->start + e->len;
+	return err;
+}
+
+/* Forgets what was noted, and when it was in vain takes the pages back: nobody has seen them. mu held. */
+static void
+reserve_end(struct tmpfs_data *d, struct list *filled, bool undo, struct list *gone)
+{
+	struct filled *f, *next;
+
+	list_for_each_safe(f, next, filled, link) {
+		list_remove(&f->link);
+		if (undo && f->start < f->end)
+			remove_range(d, f->start, f->end, gone);
+		mem_free(f);
+	}
+}
+
 int
 tmpfs_data_reserve(struct tmpfs_data *d, uint64_t off, uint64_t len, bool keep_size)
 {
+	struct list filled = LIST_INIT(filled), gone = LIST_INIT(gone);
 	uint64_t end, at;
 	int err = 0;
 
@@ -525,18 +568,21 @@ tmpfs_data_reserve(struct tmpfs_data *d, uint64_t off, uint64_t len, bool keep_s
 	if (end > d->size && d->seals & F_SEAL_GROW)
 		err = -EPERM;
 	/* More than there can ever be is refused before anything is taken. */
-	if (!err && d->acct->max_pages != 0 && (end - off) >> PAGE_SHIFT > d->acct->max_pages)
+	if (!err && d->acct->max_pages != 0 && (page_up(end) - page_down(off)) >> PAGE_SHIFT > d->acct->max_pages)
 		err = -ENOSPC;
 	for (at = off; !err && at < end;) {
-		uint64_t n = end - at;
-		char *p;
+		const struct extent *e = extent_at(d, at);
 
-		err = locate(d, at, n, true, &p, &n);
-		at += n;
+		if (e != NULL)
+			at = e->start + e->len;
+		else
+			err = reserve_piece(d, at, end, &filled);
 	}
+	reserve_end(d, &filled, err != 0, &gone);
 	if (!err && !keep_size && end > d->size)
 		d->size = end;
 	mutex_unlock(&d->mu);
+	release_extents(d, &gone);
 	return err;
 }
 
