@@ -2,7 +2,8 @@
  * inotify: what happens to files, told to whoever watches.  inotify(7).
  *
  * One lock covers every watch and queue: events are rare, and a node without watches costs one
- * load.  A watch holds the place it watches, so the node stays the one that the VFS reports on.
+ * load.  A watch holds the name it watches, so the node stays the one that the VFS reports on, but no
+ * mount: with the last of these its filesystem ends, and the watch before it.
  */
 #include <asm/ioctls.h>
 #include <linux/inotify.h>
@@ -35,15 +36,16 @@ struct event {
 struct inotify {
 	struct file	file;		/* first */
 	struct list	events, watches; /* [all] */
+	struct event	overflow;	/* [all] among them, or not in use: something was lost there */
 	uint32_t	nevents;	/* [all] */
 	int32_t		last_wd;	/* [all] */
 	struct user	*user;		/* [I] counted: who made it, and has its watches */
 };
 
 struct watch {
-	struct list	on_inode, on_inotify;	/* [all] */
-	struct inotify	*owner;		/* [I] borrowed: its watches go before it */
-	struct path	path;		/* [I] counted */
+	struct list	on_inode, on_super, on_inotify;	/* [all] */
+	struct inotify	*owner;		/* [all] borrowed: its watches go before it; NULL: it has, and the filesystem is going */
+	struct dentry	*dentry;	/* [I] counted; its super is borrowed */
 	int32_t		wd;		/* [I] */
 	uint32_t	mask;		/* [all] */
 };
@@ -68,28 +70,27 @@ inotify_of(struct file *f)
 	return container_of(f, struct inotify, file);
 }
 
-/* Appends an event; one like the last is dropped, one too many becomes an overflow mark. all_mu held. */
+/* Appends an event; one like the last is dropped, one too many or without memory becomes an overflow mark. all_mu held. */
 static void
 queue_event(struct inotify *in, int32_t wd, uint32_t mask, uint32_t cookie, const char *name)
 {
 	struct event *last = list_empty(&in->events) ? NULL : list_entry(in->events.prev, struct event, link);
 	size_t len = name ? min(strlen(name), (size_t)NAME_LIMIT) : 0;
-	struct event *e;
+	struct event *e = NULL;
 
 	if (last != NULL && last->wd == wd && last->mask == mask && last->cookie == cookie &&
 	    last->name_len == len && memcmp(last->name, name ? name : "", len) == 0)
 		return;
-	if (in->nevents >= QUEUE_LIMIT) {
-		if (last != NULL && last->mask == IN_Q_OVERFLOW)
-			return;
-		wd = -1;
-		mask = IN_Q_OVERFLOW;
-		cookie = 0;
-		len = 0;
+	if (in->nevents < QUEUE_LIMIT)
+		e = obj_new(event);
+	if (e == NULL) {
+		/* One mark is enough until it has been read. */
+		if (list_empty(&in->overflow.link)) {
+			list_push_back(&in->events, &in->overflow.link);
+			in->nevents++;
+		}
+		return;
 	}
-	e = obj_new(event);
-	if (e == NULL)
-		return;		/* as a full queue: the reader learns of it by the missing event only */
 	e->wd = wd;
 	e->mask = mask;
 	e->cookie = cookie;
@@ -105,16 +106,36 @@ static void
 watch_unlink(struct watch *w, bool tell)
 {
 	list_remove(&w->on_inode);
+	list_remove(&w->on_super);
 	list_remove(&w->on_inotify);
 	user_uncharge(&w->owner->user->watches);
 	if (tell)
 		queue_event(w->owner, w->wd, IN_IGNORED, 0, NULL);
 }
 
+/*
+ * The same, untold, by somebody who does not hold the place: counts its super, which must stay until watch_free is done.  NULL: the
+ * super is going, and frees the watch.  all_mu held.
+ */
+static struct super *
+watch_take(struct watch *w)
+{
+	struct super *s = super_tryget(w->dentry->super);
+
+	if (s != NULL) {
+		watch_unlink(w, false);
+		return s;
+	}
+	list_remove(&w->on_inotify);
+	user_uncharge(&w->owner->user->watches);
+	w->owner = NULL;
+	return NULL;
+}
+
 static void
 watch_free(struct watch *w)
 {
-	path_put(&w->path);
+	dentry_put(w->dentry);
 	atomic_fetch_sub(&watch_count, 1);
 	obj_free(watch, w);
 }
@@ -133,11 +154,13 @@ notify(struct inode *i, uint32_t mask, const char *name, uint32_t cookie, bool o
 	list_for_each_safe(w, next, &wl->watches, on_inode) {
 		bool wanted = (w->mask & mask & IN_ALL_EVENTS) && !(orphan && w->mask & IN_EXCL_UNLINK);
 
+		if (w->owner == NULL)
+			continue;
 		if (wanted) {
 			queue_event(w->owner, w->wd, mask, cookie, name);
 			waitq_wake(w->owner->file.wq, POLLIN | POLLRDNORM);
 		}
-		if ((mask & (IN_DELETE_SELF | IN_UNMOUNT)) || (wanted && (w->mask & IN_ONESHOT))) {
+		if ((mask & IN_DELETE_SELF) || (wanted && (w->mask & IN_ONESHOT))) {
 			watch_unlink(w, true);
 			waitq_wake(w->owner->file.wq, POLLIN | POLLRDNORM);
 			list_push_back(&gone, &w->on_inode);
@@ -184,6 +207,31 @@ fsnotify_parent(struct file *f, uint32_t mask)
 {
 	if (f->path.dentry && !(f->mode & FMODE_PATH))
 		fsnotify_dentry(f->path.dentry, mask);
+}
+
+/* Its last mount is gone: every watch hears of it, whatever it asked for. */
+void
+fsnotify_unmount(struct super *s)
+{
+	struct watch *w;
+
+	do {
+		mutex_lock(&all_mu);
+		w = list_first(&s->watches, struct watch, on_super);
+		if (w != NULL && w->owner != NULL) {
+			struct inotify *in = w->owner;
+
+			queue_event(in, w->wd, IN_UNMOUNT | (S_ISDIR(dentry_inode(w->dentry)->type) ? IN_ISDIR : 0), 0, NULL);
+			watch_unlink(w, true);
+			waitq_wake(in->file.wq, POLLIN | POLLRDNORM);
+		} else if (w != NULL) {
+			list_remove(&w->on_inode);
+			list_remove(&w->on_super);
+		}
+		mutex_unlock(&all_mu);
+		if (w != NULL)
+			watch_free(w);
+	} while (w != NULL);
 }
 
 /* The node is going: a watch would have kept it, so the list is empty. */
@@ -236,7 +284,8 @@ inotify_read(struct file *f, struct task *t, struct iobuf *dst)
 		out.head.cookie = e->cookie;
 		out.head.len = padded_name(e);
 		memcpy(out.bytes + sizeof out.head, e->name, e->name_len);
-		obj_free(event, e);
+		if (e != &in->overflow)
+			obj_free(event, e);
 		n = iob_put(dst, out.bytes, size);
 		if (n < 0)
 			return done ? done : n;
@@ -279,16 +328,19 @@ inotify_free(struct file *f)
 	struct event *e, *next_event;
 	struct watch *w;
 
-	for (;;) {
+	do {
+		struct super *s = NULL;
+
 		mutex_lock(&all_mu);
 		w = list_first(&in->watches, struct watch, on_inotify);
 		if (w != NULL)
-			watch_unlink(w, false);
+			s = watch_take(w);
 		mutex_unlock(&all_mu);
-		if (w == NULL)
-			break;
-		watch_free(w);
-	}
+		if (s != NULL)
+			watch_free(w);
+		super_put(s);
+	} while (w != NULL);
+	list_remove(&in->overflow.link);
 	list_for_each_safe(e, next_event, &in->events, link) {
 		list_remove(&e->link);
 		obj_free(event, e);
@@ -343,6 +395,9 @@ sys_inotify_init1(struct task *t, int32_t flags)
 	}
 	list_init(&in->events);
 	list_init(&in->watches);
+	list_init(&in->overflow.link);
+	in->overflow.wd = -1;
+	in->overflow.mask = IN_Q_OVERFLOW;
 	in->user = steal(&user);
 	f = &in->file;
 	return fd_install(t, f, flags & O_CLOEXEC ? FD_CLOEXEC : 0);
@@ -370,16 +425,16 @@ watches_of(struct inode *i)
 	return wl;
 }
 
-/* Watches p, or changes the watch that is there; takes p when it keeps it. Returns the descriptor. */
+/* Watches d, which the caller holds by a mount, or changes the watch that is there. Returns the descriptor. */
 static int64_t
-add_watch(struct inotify *in, struct path *p, uint32_t mask, struct watch *fresh, bool *kept)
+add_watch(struct inotify *in, struct dentry *d, uint32_t mask, struct watch *fresh, bool *kept)
 {
 	struct watch_list *wl;
 	struct watch *w;
 	int64_t wd;
 
 	mutex_lock(&all_mu);
-	wl = watches_of(dentry_inode(p->dentry));
+	wl = watches_of(dentry_inode(d));
 	if (wl == NULL) {
 		mutex_unlock(&all_mu);
 		return -ENOMEM;
@@ -399,10 +454,11 @@ add_watch(struct inotify *in, struct path *p, uint32_t mask, struct watch *fresh
 		return -ENOSPC;
 	}
 	fresh->owner = in;
-	fresh->path = *p;
+	fresh->dentry = dentry_get(d);
 	fresh->mask = mask;
 	fresh->wd = ++in->last_wd;
 	list_push_back(&wl->watches, &fresh->on_inode);
+	list_push_front(&d->super->watches, &fresh->on_super);
 	list_push_back(&in->watches, &fresh->on_inotify);
 	wd = fresh->wd;
 	*kept = true;
@@ -444,12 +500,12 @@ sys_inotify_add_watch(struct task *t, int32_t fd, gaddr_t pathname, uint32_t mas
 		return -ENOMEM;
 	}
 	atomic_fetch_add(&watch_count, 1);
-	wd = add_watch(inotify_of(f), &p, mask, fresh, &kept);
+	wd = add_watch(inotify_of(f), p.dentry, mask, fresh, &kept);
 	if (!kept) {
 		atomic_fetch_sub(&watch_count, 1);
 		obj_free(watch, fresh);
-		path_put(&p);
 	}
+	path_put(&p);
 	return wd;
 }
 
@@ -458,6 +514,7 @@ sys_inotify_rm_watch(struct task *t, int32_t fd, int32_t wd)
 {
 	AUTO_PUT(file) f = NULL;
 	struct watch *w, *found = NULL;
+	struct super *s = NULL;
 	int err = fd_get(t, fd, &f);
 
 	if (err)
@@ -471,12 +528,15 @@ sys_inotify_rm_watch(struct task *t, int32_t fd, int32_t wd)
 			break;
 		}
 	}
-	if (found != NULL)
+	/* One whose filesystem is going is told so, and no more there. */
+	s = found != NULL ? super_tryget(found->dentry->super) : NULL;
+	if (s != NULL)
 		watch_unlink(found, true);
 	mutex_unlock(&all_mu);
-	if (found == NULL)
+	if (s == NULL)
 		return -EINVAL;
 	waitq_wake(f->wq, POLLIN | POLLRDNORM);
 	watch_free(found);
+	super_put(s);
 	return 0;
 }

@@ -17,6 +17,7 @@
 #include "sentry/vfs/path.h"
 
 struct mmap_args;
+struct super;
 struct epoll_item;
 struct process;
 struct pidgroup;
@@ -139,6 +140,7 @@ int64_t memfd_seals(struct task *t, struct file *f, bool add, uint32_t seals);
 void fsnotify(struct inode *i, uint32_t mask, const char *name, uint32_t cookie);
 void fsnotify_parent(struct file *f, uint32_t mask);
 void fsnotify_dentry(struct dentry *d, uint32_t mask);	/* the node, and its directory with the name */
+void fsnotify_unmount(struct super *s);			/* the last to hold s is gone */
 void watches_free(struct inode *i);
 
 #endif

@@ -48,6 +48,7 @@ struct super {
 	uint32_t	 flags;		/* [I] SUPER_* */
 	struct mutex	 rename_mu;	/* rank rename */
 	struct inode	*root;		/* [I] counted by the super */
+	struct list	 watches;	/* inotify's */
 };
 enum {
 	SUPER_RDONLY	= 1 << 0,

@@ -13,6 +13,7 @@
 #include "base/kmem.h"
 #include "sentry/kernel/task.h"
 #include "sentry/vfs/dentry.h"
+#include "sentry/vfs/file.h"
 
 KMEM_CACHE(inode);
 
@@ -36,6 +37,7 @@ super_init(struct super *s, const struct super_ops *ops, const char *fstype, uin
 	s->flags = flags;
 	s->root = NULL;
 	mutex_init(&s->rename_mu, RANK_rename);
+	list_init(&s->watches);
 }
 
 void
@@ -43,6 +45,7 @@ super_release(struct super *s)
 {
 	struct inode *root = s->root;
 
+	fsnotify_unmount(s);
 	dentry_drop_super(s);
 	s->root = NULL;
 	inode_put(root);
@@ -92,6 +95,7 @@ struct super anon_super = {
 	.dev = 1,
 	.magic = 0x09041934,		/* ANON_INODE_FS_MAGIC */
 	.rename_mu = MUTEX_INIT(RANK_rename),
+	.watches = LIST_INIT(anon_super.watches),
 };
 
 static void

@@ -282,12 +282,30 @@ run_ipc(void)
 		timer_delete(timer);
 }
 
+/* Says when an event of a watch is neither there nor told to be lost. */
+static void
+run_events(void)
+{
+	int f = open("/tmp/watched", O_CREAT | O_RDWR, 0600), in = inotify_init1(IN_NONBLOCK), missing = 0;
+	char b[4096];
+
+	if (f < 0 || in < 0 || inotify_add_watch(in, "/tmp/watched", IN_ATTRIB) < 0)
+		return;
+	for (int i = 0; i < 1000; i++) {
+		if (fchmod(f, i % 2 ? 0600 : 0644) == 0 && read(in, b, sizeof b) <= 0)
+			missing++;
+	}
+	if (missing != 0)
+		IGNORE(write(2, "events are missing\n", 19));
+}
+
 int
 main(int argc, char **argv)
 {
 	static const struct { const char *name; void (*fn)(void); } kinds[] = {
 		{ "files", run_files }, { "warm", run_warm }, { "sockets", run_sockets }, { "threads", run_threads },
 		{ "mmap", run_mmap }, { "fork", run_fork }, { "ipc", run_ipc },
+		{ "events", run_events },
 	};
 
 	for (size_t i = 0; argc > 1 && i < sizeof kinds / sizeof kinds[0]; i++) {
@@ -296,6 +314,6 @@ main(int argc, char **argv)
 			return 0;
 		}
 	}
-	fprintf(stderr, "usage: prog files|warm|sockets|threads|mmap|fork|ipc\n");
+	fprintf(stderr, "usage: prog files|warm|sockets|threads|mmap|fork|ipc|events\n");
 	return 2;
 }

@@ -82,6 +82,8 @@ one()
 	esac
 	if grep -q "internal error\|killed by signal" "$base/err"; then
 		why="crashes"
+	elif grep -q "are missing" "$base/err"; then
+		why="loses something"
 	fi
 	! report=$(sanitizer_report) || why=$report
 	if [ -n "$why" ]; then
@@ -106,6 +108,11 @@ for platform in $platforms; do
 			one "$kind" "alloc:300/$n" "$platform"
 			one "$kind" "host:100/$n" "$platform"
 		done
+	done
+	# all of them from some moment on
+	command_of events
+	for n in 400 800 1200; do
+		one events "alloc:$n/1" "$platform"
 	done
 done
 echo "$passed passed, $failed failed"
