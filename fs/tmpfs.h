@@ -160,7 +160,7 @@ int tmpfs_data_punch(struct tmpfs_data *d, uint64_t off, uint64_t len) MUST_CHEC
 int tmpfs_data_reserve(struct tmpfs_data *d, uint64_t off, uint64_t len, bool keep_size) MUST_CHECK;
 /* The first byte at or after off that is data (or a hole): -ENXIO beyond the end. */
 int64_t tmpfs_data_seek(struct tmpfs_data *d, uint64_t off, bool hole) MUST_CHECK;
-/* The first size bytes of a file, into data that nobody else sees yet. */
+/* The first size bytes of a file, into data that nobody else sees yet. -EINTR: t must exit. */
 int tmpfs_data_load(struct tmpfs_data *d, struct task *t, struct file *from, uint64_t size) MUST_CHECK;
 bool tmpfs_data_sealed(struct tmpfs_data *d, uint32_t seals);	/* any of them */
 uint64_t tmpfs_data_size(struct tmpfs_data *d, uint64_t *blocks);

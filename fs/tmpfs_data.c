@@ -10,6 +10,7 @@
 
 #include "base/kmem.h"
 #include "fs/tmpfs.h"
+#include "sentry/kernel/task.h"
 #include "sentry/mm/iobuf.h"
 #include "sentry/mm/pages.h"
 
@@ -630,6 +631,9 @@ tmpfs_data_load(struct tmpfs_data *d, struct task *t, struct file *from, uint64_
 		char *p;
 		int err;
 
+		/* It may be gigabytes. */
+		if (atomic_load(&t->attention) != 0 && task_must_exit(t))
+			return -EINTR;
 		mutex_lock(&d->mu);
 		err = locate(d, at, len, true, &p, &len);
 		mutex_unlock(&d->mu);
