@@ -1,7 +1,7 @@
 /*
  * itimer: the three interval timers of a process.  setitimer(2).
  *
- * The real one is a timer like any other.  The two that count CPU time are looked at when, at
+ * The real one is a timer like any other; when it repeats, the next period is set when a SIGALRM is taken.  The two that count CPU time are looked at when, at
  * the earliest, the rest could have been used up; what the process has used decides.
  * All state of one process's three is under its sighand; callbacks run on the timer thread.
  */
@@ -15,7 +15,6 @@
 #include "sentry/kernel/timer.h"
 
 #define PERIOD_MIN_NS	50000ULL	/* of a repeating timer: the thread serves others too */
-#define LOOK_MIN_NS	1000000ULL	/* between looks at CPU time */
 
 struct itimer {
 	struct timer	timer;		/* first */
@@ -23,6 +22,8 @@ struct itimer {
 	int		which;		/* [I] */
 	uint64_t	expires_ns;	/* [S] CLOCK_MONOTONIC, or CPU time; 0 when unset */
 	uint64_t	interval_ns;	/* [S] */
+	struct cpu_look	look;		/* [S] the others */
+	bool		waiting;	/* [S] the real one: it has expired, and the next period is not set */
 };
 
 /* process.itimer_real points at the first of these. */
@@ -48,9 +49,9 @@ itimer_now(struct process *p, int which)
 static void
 rearm_locked(struct itimer *it, uint64_t now)
 {
-	uint64_t left, threads;
+	uint64_t left;
 
-	if (it->expires_ns == 0) {
+	if (it->expires_ns == 0 || it->waiting) {
 		(void)timer_disarm(&it->timer);
 		return;
 	}
@@ -59,8 +60,7 @@ rearm_locked(struct itimer *it, uint64_t now)
 		return;
 	}
 	left = it->expires_ns > now ? it->expires_ns - now : 0;
-	threads = max(it->process->nlive, 1u);
-	timer_arm(&it->timer, abi_deadline(clock_mono_ns(), max(left / threads, LOOK_MIN_NS)));
+	timer_arm(&it->timer, timer_look(&it->look, now, left, it->process->nlive));
 }
 
 static void
@@ -70,16 +70,32 @@ itimer_fire(struct timer *tm)
 	struct process *p = it->process;
 	uint64_t now = itimer_now(p, it->which), missed;
 	struct sighand *sh = process_lock(p);
-	bool due = it->expires_ns != 0 && it->expires_ns <= now;
+	bool due = it->expires_ns != 0 && !it->waiting && it->expires_ns <= now;
 
-	if (due && it->interval_ns)
-		it->expires_ns = timer_forward(it->expires_ns, max(it->interval_ns, PERIOD_MIN_NS), now, &missed);
-	else if (due)
+	if (due && it->interval_ns == 0)
 		it->expires_ns = 0;
+	else if (due && it->which == ITIMERS_REAL)
+		it->waiting = true;
+	else if (due)
+		it->expires_ns = timer_forward(it->expires_ns, max(it->interval_ns, PERIOD_MIN_NS), now, &missed);
 	rearm_locked(it, now);
 	process_unlock(sh);
 	if (due)
 		signal_kernel(p, itimer_signal[it->which]);
+}
+
+void
+itimer_dequeued_locked(struct process *p)
+{
+	struct itimer *it = p->itimer_real ? container_of(p->itimer_real, struct itimer, timer) : NULL;
+	uint64_t now, missed;
+
+	if (it == NULL || !it->waiting)
+		return;
+	now = clock_mono_ns();
+	it->waiting = false;
+	it->expires_ns = timer_forward(it->expires_ns, max(it->interval_ns, PERIOD_MIN_NS), now, &missed);
+	rearm_locked(it, now);
 }
 
 /* The process's timers, made at first use. */
@@ -111,11 +127,11 @@ itimers_of(struct process *p, struct itimers **out)
 	return 0;
 }
 
-/* What is left; a timer that is due and not yet delivered has a moment. sighand held. */
+/* What is left; a timer that is due and not yet delivered has a moment, one whose signal is not taken nothing. sighand held. */
 static uint64_t
 left_locked(const struct itimer *it, uint64_t now)
 {
-	if (it->expires_ns == 0)
+	if (it->expires_ns == 0 || it->waiting)
 		return 0;
 	return it->expires_ns > now ? it->expires_ns - now : 1000;
 }
@@ -156,6 +172,7 @@ itimer_set(struct task *t, int which, uint64_t value_ns, uint64_t interval_ns,
 	*old_interval_ns = it->interval_ns;
 	it->expires_ns = value_ns ? abi_deadline(now, value_ns) : 0;
 	it->interval_ns = interval_ns;
+	it->waiting = false;
 	rearm_locked(it, now);
 	process_unlock(sh);
 	return 0;

@@ -1,8 +1,10 @@
 /*
  * ptimer: POSIX timers.  timer_create(2), timer_settime(2), timer_getoverrun(2).
  *
- * A timer owns the one queue entry that its signal needs, so it never fails to signal; expiries
- * while the entry is queued are counted as overrun.  All state is under the process's sighand.
+ * A timer owns the one queue entry that its signal needs, so it never fails to signal.  A periodic one is left alone from
+ * its expiry until the signal is taken: only then are the periods that have passed counted, as overrun, and the next one
+ * set, so that a signal nobody takes costs one expiry.  One that is ignored waits until it is not.  What counts CPU
+ * time is looked at all the while.  All state is under the process's sighand.
  * A timer is found, used and removed under that lock by calls of its own process, and freed by whoever
  * removed it, once its callback cannot run any more.
  */
@@ -20,7 +22,6 @@
 #define CAP_WAKE_ALARM_NR	35
 
 #define PERIOD_MIN_NS	50000ULL
-#define LOOK_MIN_NS	1000000ULL
 #define RLIM_SIGPENDING	11
 
 struct ptimer {
@@ -35,7 +36,9 @@ struct ptimer {
 	bool		to_thread;	/* [I] */
 	uint64_t	expires_ns;	/* [S] CLOCK_MONOTONIC, or CPU time; 0 when unset */
 	uint64_t	interval_ns;	/* [S] */
-	uint64_t	overrun;	/* [S] missed since the signal was queued */
+	struct cpu_look	look;		/* [S] */
+	bool		waiting;	/* [S] it has expired, and the next period is not set */
+	uint64_t	overrun;	/* [S] missed since the last signal that was taken */
 	int32_t		overrun_last;	/* [S] of the last signal taken */
 };
 KMEM_CACHE(ptimer);
@@ -56,9 +59,9 @@ ptimer_now(struct ptimer *pt)
 static void
 rearm_locked(struct ptimer *pt, uint64_t now)
 {
-	uint64_t left, threads;
+	uint64_t left;
 
-	if (pt->expires_ns == 0) {
+	if (pt->expires_ns == 0 || pt->waiting || pt->notify == SIGEV_NONE) {
 		(void)timer_disarm(&pt->timer);
 		return;
 	}
@@ -67,22 +70,20 @@ rearm_locked(struct ptimer *pt, uint64_t now)
 		return;
 	}
 	left = pt->expires_ns > now ? pt->expires_ns - now : 0;
-	threads = max(pt->process->nlive, 1u);
-	timer_arm(&pt->timer, abi_deadline(clock_mono_ns(), max(left / threads, LOOK_MIN_NS)));
+	timer_arm(&pt->timer, timer_look(&pt->look, now, left, pt->process->nlive));
 }
 
 /* One expiry, with `missed` more behind it. */
 static void
 signal_locked(struct ptimer *pt, uint64_t missed)
 {
-	if (pt->notify == SIGEV_NONE)
-		return;
-	if (!list_empty(&pt->q.link)) {
-		pt->overrun += missed + 1;
-		return;
-	}
-	pt->overrun = missed;
-	(void)signal_queue_timer_locked(pt->process, pt->to_thread ? pt->task : NULL, &pt->q);
+	bool told = list_empty(&pt->q.link) &&
+	    signal_queue_timer_locked(pt->process, pt->to_thread ? pt->task : NULL, &pt->q);
+
+	pt->overrun += missed;
+	/* A timer of CPU time has gone on. */
+	if (!told && pt->interval_ns != 0 && !pt->waiting)
+		pt->overrun++;
 }
 
 static void
@@ -91,18 +92,14 @@ ptimer_fire(struct timer *tm)
 	struct ptimer *pt = container_of(tm, struct ptimer, timer);
 	uint64_t now = ptimer_now(pt), missed = 0;
 	struct sighand *sh = process_lock(pt->process);
-	bool due = pt->expires_ns != 0 && pt->expires_ns <= now;
+	bool due = pt->expires_ns != 0 && !pt->waiting && pt->expires_ns <= now;
 
-	if (due && pt->interval_ns) {
-		pt->expires_ns = timer_forward(pt->expires_ns, pt->interval_ns, now, &missed);
-		/* Faster than the thread should run: the periods in between are overruns. */
-		if (pt->interval_ns < PERIOD_MIN_NS) {
-			missed += PERIOD_MIN_NS / pt->interval_ns;
-			pt->expires_ns = now + PERIOD_MIN_NS;
-		}
-	} else if (due) {
+	if (due && pt->interval_ns == 0)
 		pt->expires_ns = 0;
-	}
+	else if (due && clock_is_cpu(pt->clock))
+		pt->expires_ns = timer_forward(pt->expires_ns, pt->interval_ns, now, &missed);
+	else if (due)
+		pt->waiting = true;
 	rearm_locked(pt, now);
 	if (due)
 		signal_locked(pt, missed);
@@ -111,14 +108,47 @@ ptimer_fire(struct timer *tm)
 		waitq_wake(&signalfd_wq, 0);
 }
 
+/* The next period. Faster than the thread should run, it is a later one: *skipped are the next signal's overruns. */
+static void
+next_locked(struct ptimer *pt, uint64_t *skipped)
+{
+	uint64_t now = clock_mono_ns(), missed;
+
+	*skipped = 0;
+	pt->waiting = false;
+	pt->expires_ns = timer_forward(pt->expires_ns, pt->interval_ns, now, &missed);
+	pt->overrun += missed;
+	if (pt->interval_ns < PERIOD_MIN_NS) {
+		pt->expires_ns = timer_forward(pt->expires_ns, pt->interval_ns, now + PERIOD_MIN_NS, skipped);
+		++*skipped;
+	}
+	rearm_locked(pt, now);
+}
+
 void
 ptimer_dequeued_locked(struct sigqueue *q, struct abi_siginfo *info)
 {
 	struct ptimer *pt = container_of(q, struct ptimer, q);
+	uint64_t skipped = 0;
 
+	if (pt->waiting)
+		next_locked(pt, &skipped);
 	pt->overrun_last = (int32_t)min(pt->overrun, (uint64_t)INT32_MAX);
-	pt->overrun = 0;
+	pt->overrun = skipped;
 	info->si_overrun = pt->overrun_last;
+}
+
+bool
+ptimers_heard_locked(struct process *p, int signo)
+{
+	struct ptimer *pt;
+	bool any = false;
+
+	list_for_each(pt, &p->posix_timers, link) {
+		if (pt->waiting && pt->q.info.si_signo == signo && list_empty(&pt->q.link))
+			any |= signal_queue_timer_locked(p, pt->to_thread ? pt->task : NULL, &pt->q);
+	}
+	return any;
 }
 
 static struct ptimer *
@@ -251,10 +281,14 @@ ptimer_create(struct task *t, int32_t clock, const struct abi_sigevent *ev, int3
 static uint64_t
 left_locked(const struct ptimer *pt, uint64_t now)
 {
-	if (pt->expires_ns == 0)
+	uint64_t expires = pt->expires_ns, missed;
+
+	if (expires == 0)
 		return 0;
-	if (pt->expires_ns > now)
-		return pt->expires_ns - now;
+	if (expires <= now && pt->interval_ns != 0 && (pt->waiting || pt->notify == SIGEV_NONE))
+		expires = timer_forward(expires, pt->interval_ns, now, &missed);
+	if (expires > now)
+		return expires - now;
 	/* Due, and the callback is on its way; without a signal there is nothing on its way. */
 	return pt->notify == SIGEV_NONE ? 0 : 1;
 }
@@ -303,6 +337,7 @@ ptimer_set(struct task *t, int32_t id, bool absolute, uint64_t value_ns, uint64_
 	*old_interval_ns = pt->interval_ns;
 	/* A setting starts afresh: what is queued belongs to the old one. */
 	signal_unqueue_timer_locked(p, &pt->q);
+	pt->waiting = false;
 	pt->overrun = 0;
 	pt->overrun_last = 0;
 	if (value_ns == 0)

@@ -227,8 +227,11 @@ signal_dequeue_locked(struct task *t, sigset64 want, struct abi_siginfo *info)
 {
 	int signo = sigpending_take(&t->pending, want, info);
 
-	if (signo == 0)
-		signo = sigpending_take(&t->process->pending, want, info);
+	if (signo != 0)
+		return signo;
+	signo = sigpending_take(&t->process->pending, want, info);
+	if (signo == SIGALRM)
+		itimer_dequeued_locked(t->process);
 	return signo;
 }
 

@@ -5,12 +5,16 @@
  */
 #include "sentry/kernel/timer.h"
 
+#include "abi/time.h"
 #include "base/hostcall.h"
 #include "base/log.h"
 #include "sentry/kernel/clock.h"
 #include "sentry/kernel/wait.h"
 
 #define LOOK_AGAIN_NS	2000000ULL
+/* Between looks at CPU time. */
+#define LOOK_MIN_NS	1000000ULL
+#define LOOK_MAX_NS	16000000ULL
 
 static int timer_cmp(const struct tree_node *a, const struct tree_node *b);
 
@@ -158,6 +162,16 @@ timer_disarm_wait(struct timer *tm)
 	}
 	/* A callback that armed its timer again has been waited for: take it out once more. */
 	(void)timer_disarm(tm);
+}
+
+uint64_t
+timer_look(struct cpu_look *l, uint64_t used_ns, uint64_t left_ns, uint32_t threads)
+{
+	l->gap_ns = used_ns == l->used_ns ? min(2 * l->gap_ns, LOOK_MAX_NS) : LOOK_MIN_NS;
+	l->gap_ns = max(l->gap_ns, LOOK_MIN_NS);
+	l->used_ns = used_ns;
+	left_ns /= max(threads, 1u);
+	return abi_deadline(clock_mono_ns(), max(left_ns, l->gap_ns));
 }
 
 uint64_t

@@ -38,6 +38,13 @@ bool timer_disarm(struct timer *tm);
 /* The same, and waits for a running callback to end: hold no lock that it takes. */
 void timer_disarm_wait(struct timer *tm);
 
+/*
+ * CPU time wakes nobody: what waits for it looks, at the earliest when `left` ns could have been used up by that many
+ * threads.  Who used none since the last look is looked at less and less.  When to look again.
+ */
+struct cpu_look { uint64_t used_ns, gap_ns; };
+uint64_t timer_look(struct cpu_look *l, uint64_t used_ns, uint64_t left_ns, uint32_t threads);
+
 /* The first multiple of interval after now, counted from deadline; *missed gets the periods skipped over. */
 uint64_t timer_forward(uint64_t deadline, uint64_t interval, uint64_t now, uint64_t *missed);
 
@@ -47,6 +54,9 @@ void itimer_get(struct task *t, int which, uint64_t *value_ns, uint64_t *interva
 int itimer_set(struct task *t, int which, uint64_t value_ns, uint64_t interval_ns,
     uint64_t *old_value_ns, uint64_t *old_interval_ns) MUST_CHECK;
 
+/* A SIGALRM to the process is being taken: sets the next period of its real timer. sighand held. */
+void itimer_dequeued_locked(struct process *p);
+
 /* ---- ptimer.c: timer_create(2) ----------------------------------------------- */
 int ptimer_create(struct task *t, int32_t clock, const struct abi_sigevent *ev, int32_t *id) MUST_CHECK;
 int ptimer_set(struct task *t, int32_t id, bool absolute, uint64_t value_ns, uint64_t interval_ns,
@@ -54,8 +64,10 @@ int ptimer_set(struct task *t, int32_t id, bool absolute, uint64_t value_ns, uin
 int ptimer_get(struct task *t, int32_t id, uint64_t *value_ns, uint64_t *interval_ns) MUST_CHECK;
 int ptimer_overrun(struct task *t, int32_t id) MUST_CHECK;
 int ptimer_delete(struct task *t, int32_t id) MUST_CHECK;
-/* A timer's queued signal is being taken: completes info. sighand held. */
+/* A timer's queued signal is being taken: completes info, and sets the next period. sighand held. */
 void ptimer_dequeued_locked(struct sigqueue *q, struct abi_siginfo *info);
+/* signo is ignored no longer: timers that have expired meanwhile signal now. True when one does: wake signalfd_wq. sighand held. */
+bool ptimers_heard_locked(struct process *p, int signo) MUST_CHECK;
 
 /* Hooks: the process has ended; it executes another program (POSIX timers go). No lock held. */
 void timers_process_exit(struct process *p);

@@ -7,6 +7,7 @@
 #include "sentry/kernel/clock.h"
 #include "sentry/kernel/signal.h"
 #include "sentry/kernel/task.h"
+#include "sentry/kernel/timer.h"
 #include "sentry/mm/usercopy.h"
 #include "sentry/syscall/syscall.h"
 
@@ -20,6 +21,7 @@ set_action(struct task *t, int signo, const struct abi_sigaction *new, struct ab
 	struct process *p = t->process;
 	struct sighand *sh = process_lock(p);
 	struct abi_sigaction *a = &sh->action[signo - 1];
+	bool queued = false;
 
 	*old = *a;
 	if (new) {
@@ -28,8 +30,12 @@ set_action(struct task *t, int signo, const struct abi_sigaction *new, struct ab
 		if (a->handler == ABI_SIG_IGN ||
 		    (a->handler == ABI_SIG_DFL && signal_is_default_ignored(signo)))
 			signal_forget_locked(p, sigbit(signo));
+		else
+			queued = ptimers_heard_locked(p, signo);
 	}
 	process_unlock(sh);
+	if (queued)
+		waitq_wake(&signalfd_wq, 0);
 }
 
 int64_t

@@ -10,9 +10,13 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <syscall.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "abi/time.h"
 #include "base/hostcall.h"
+#include "base/sanitize.h"
+#include "sentry/kernel/timer.h"
 #include "sentry/kernel/tasktree.h"
 #include "sentry/mm/pages.h"
 #include "sentry/syscall/syscall.h"
@@ -457,6 +461,42 @@ START_TEST(dispositions_change_hands)
 }
 END_TEST
 
+/* ---- timers ------------------------------------------------------------------ */
+
+static uint64_t
+cpu_used(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
+}
+
+/* Periodic timers whose signals nobody takes, or whose time does not pass, keep the thread that serves all from nothing. */
+START_TEST(timers_nobody_takes)
+{
+	static const struct { int32_t clock, notify; } how[] = {
+		{ CLOCK_MONOTONIC, SIGEV_SIGNAL }, { CLOCK_MONOTONIC, SIGEV_NONE }, { CLOCK_PROCESS_CPUTIME_ID, SIGEV_SIGNAL },
+	};
+	struct abi_sigevent ev = { .notify = how[_i].notify, .signo = SIGUSR1 };
+	struct task *t = make_init();
+	uint64_t before, took, was, was_interval;
+
+	atomic_store(&t->sigmask, sigbit(SIGUSR1));
+	for (int i = 0; i < 500; i++) {
+		int32_t id;
+
+		ck_assert_int_eq(ptimer_create(t, how[_i].clock, &ev, &id), 0);
+		ck_assert_int_eq(ptimer_set(t, id, false, 1000, 50000, &was, &was_interval), 0);
+	}
+	usleep(50000);
+	before = cpu_used();
+	usleep(300000);
+	took = cpu_used() - before;
+	ck_assert_uint_lt(took, SANITIZE ? NSEC_PER_SEC / 5 : NSEC_PER_SEC / 20);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -482,6 +522,7 @@ main(void)
 	tcase_add_test(c, init_takes_everyone_with_it);
 	tcase_add_test(c, sessions_and_groups);
 	tcase_add_test(c, dispositions_change_hands);
+	tcase_add_loop_test(c, timers_nobody_takes, 0, 3);
 	suite_add_tcase(s, c);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_ENV);
