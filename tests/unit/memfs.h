@@ -270,6 +270,7 @@ int dev_open(struct task *t, struct inode *i, uint32_t fl, struct file **o) { (v
 void fsnotify(struct inode *i, uint32_t m, const char *n, uint32_t c) { (void)i, (void)m, (void)n, (void)c; }
 void fsnotify_dentry(struct dentry *d, uint32_t m) { (void)d, (void)m; }
 void fsnotify_parent(struct file *f, uint32_t m) { (void)f, (void)m; }
+void fsnotify_unmount(struct super *s) { (void)s; }
 void watches_free(struct inode *i) { (void)i; }
 bool task_must_exit(struct task *t) { (void)t; return false; }
 
