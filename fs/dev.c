@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "abi/stat.h"
 #include "base/kmem.h"
 #include "fs/fs.h"
 #include "fs/tty.h"
@@ -196,8 +197,9 @@ dev_open(struct task *t, struct inode *i, uint32_t flags, struct file **out)
 	case DEV(5, 2):
 		return ptmx_open(t, i, flags, out);
 	default:
-		if (i->attr.rdev >> 8 == 136)
-			return pts_open(t, i, flags, out);
+		/* Not of a devpts: no terminal is behind it. */
+		if (abi_dev_major(i->attr.rdev) == 136)
+			return -EIO;
 		report_missing(t, "character device %u:%u", (unsigned)(i->attr.rdev >> 8),
 		    (unsigned)(i->attr.rdev & 255));
 		return -ENXIO;

@@ -530,18 +530,8 @@ static const struct file_ops pts_dir_ops = {
 	.free = pts_dir_free,
 };
 
-int
-pts_open(struct task *t, struct inode *i, uint32_t flags, struct file **out)
-{
-	int32_t n = (int32_t)(i->attr.rdev & 0xff) | (int32_t)(i->attr.rdev >> 12 & 0xfff00);
-	uint64_t serial;
-	AUTO_PUT(tty) tty = pair_get(n, &serial);
-
-	return tty == NULL ? -EIO : tty_slave_open(t, tty, i, flags, out);
-}
-
 static int
-pts_open_dir(struct task *t, struct inode *i, uint32_t flags, struct file **out)
+pts_open(struct task *t, struct inode *i, uint32_t flags, struct file **out)
 {
 	struct ptm_file *pf;
 
@@ -568,7 +558,7 @@ static const struct inode_ops pts_ops = {
 	.rmdir = inode_no_unlink,
 	.rename = inode_no_rename,
 	.tmpfile = inode_no_tmpfile,
-	.open = pts_open_dir,
+	.open = pts_open,
 	.readlink = inode_no_readlink,
 	.followlink = inode_no_followlink,
 	.getattr = pts_getattr,

@@ -32,8 +32,6 @@ int tty_set_controlling(struct task *t, struct file *slave) MUST_CHECK;
 
 /* Lets out what the guest wrote to a host terminal; at the end of the sandbox. */
 void tty_host_drain(void);
-/* A slave by its device number (136, N). */
-int pts_open(struct task *t, struct inode *i, uint32_t flags, struct file **out) MUST_CHECK;
 
 /* The session's leader is going: SIGHUP, SIGCONT to the foreground, terminal detached. tasks lock not held. */
 void tty_session_gone(struct session *s);
