@@ -142,6 +142,9 @@ main(void)
 	in = inotify_init1(IN_NONBLOCK);
 	if (in < 0 || mkdtemp(dir) == NULL)
 		die("scenery");
+	/* Where there are others on the machine who copy all mounts for themselves, these would last until they end. */
+	if (Q(unshare, CLONE_NEWNS) == 0)
+		mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
 	one_each();
 	two_mounts();
 	lazily();

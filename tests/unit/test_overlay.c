@@ -17,6 +17,7 @@
 #include "fs/remote.h"
 #include "gofer/hostfs.h"
 #include "gofer/serve.h"
+#include "sentry/kernel/task.h"
 #include "sentry/mm/mm.h"
 #include "sentry/mm/pages.h"
 #include "sentry/vfs/file.h"
@@ -27,6 +28,7 @@ static char dir[64];
 static pid_t server_pid;
 static int sock;
 static struct super *fs, *lower;
+static struct task nobody;
 static uint64_t inodes_before, files_before, mobjs_before, supers_before;
 
 static void
@@ -121,7 +123,7 @@ look(struct inode *d, const char *name, struct inode **out)
 	int err;
 
 	mutex_lock(&d->mu);
-	err = d->ops->lookup(NULL, d, name, out);
+	err = d->ops->lookup(&nobody, d, name, out);
 	mutex_unlock(&d->mu);
 	return err;
 }
@@ -159,7 +161,7 @@ attr(struct inode *i)
 {
 	struct iattr a;
 
-	ck_assert_int_eq(i->ops->getattr(NULL, i, &a), 0);
+	ck_assert_int_eq(i->ops->getattr(&nobody, i, &a), 0);
 	return a;
 }
 
@@ -168,7 +170,7 @@ opened(struct inode *i, uint32_t flags)
 {
 	struct file *f;
 
-	ck_assert_int_eq(i->ops->open(NULL, i, flags, &f), 0);
+	ck_assert_int_eq(i->ops->open(&nobody, i, flags, &f), 0);
 	return f;
 }
 
@@ -179,7 +181,7 @@ put(struct file *f, const void *buf, uint64_t len, int64_t off)
 	int64_t n;
 
 	iob_init_kernel(&b, (void *)(uintptr_t)buf, len);
-	n = f->ops->pwrite(f, NULL, &b, off);
+	n = f->ops->pwrite(f, &nobody, &b, off);
 	iob_fini(&b);
 	return n;
 }
@@ -192,7 +194,7 @@ expect_file(struct file *f, const char *want)
 	int64_t n;
 
 	iob_init_kernel(&b, buf, sizeof buf);
-	n = f->ops->pread(f, NULL, &b, 0);
+	n = f->ops->pread(f, &nobody, &b, 0);
 	iob_fini(&b);
 	ck_assert_int_eq(n, (int64_t)strlen(want));
 	ck_assert_int_eq(memcmp(buf, want, (size_t)n), 0);
@@ -218,7 +220,7 @@ made(struct inode *d, const char *name, uint32_t mode)
 	int err;
 
 	mutex_lock(&d->mu);
-	err = d->ops->create(NULL, d, name, mode, 0, S_ISLNK(mode) ? "t" : NULL, &i);
+	err = d->ops->create(&nobody, d, name, mode, 0, S_ISLNK(mode) ? "t" : NULL, &i);
 	mutex_unlock(&d->mu);
 	ck_assert_int_eq(err, 0);
 	return i;
@@ -232,7 +234,7 @@ drop(const char *parent, const char *name)
 
 	if (!err) {
 		mutex_lock(&d->mu);
-		err = S_ISDIR(i->attr.mode) ? d->ops->rmdir(NULL, d, name, i) : d->ops->unlink(NULL, d, name, i);
+		err = S_ISDIR(i->attr.mode) ? d->ops->rmdir(&nobody, d, name, i) : d->ops->unlink(&nobody, d, name, i);
 		mutex_unlock(&d->mu);
 		inode_put(i);
 	}
@@ -287,7 +289,7 @@ expect_names(struct inode *root, const char *path, const char *const *want)
 	size_t len = 0;
 	char word[64];
 
-	ck_assert_int_eq(f->ops->readdir(f, NULL, &c.sink), 0);
+	ck_assert_int_eq(f->ops->readdir(f, &nobody, &c.sink), 0);
 	strcat(c.text, " ");
 	for (; *want != NULL; want++) {
 		snprintf(word, sizeof word, " %s ", *want);
@@ -310,7 +312,7 @@ START_TEST(reads_lower)
 	expect(fs->root, "d/sub/x", "deep\n");
 	expect_names(fs->root, "", NAMES("d", "e", "f", "hard", "link", "big"));
 	i = at(fs->root, "link");
-	ck_assert_int_eq(i->ops->readlink(NULL, i, buf, sizeof buf), 1);
+	ck_assert_int_eq(i->ops->readlink(&nobody, i, buf, sizeof buf), 1);
 	inode_put(i);
 	ck_assert(!exists("nothing") && !exists("d/nothing"));
 }
@@ -345,13 +347,13 @@ START_TEST(attributes)
 	struct inode *i = at(fs->root, "big");
 	struct iattr a = { .mode = 0640, .uid = 5, .size = 10 };
 
-	ck_assert_int_eq(i->ops->setattr(NULL, i, &a, ATTR_MODE | ATTR_UID), 0);
+	ck_assert_int_eq(i->ops->setattr(&nobody, i, &a, ATTR_MODE | ATTR_UID), 0);
 	inode_put(i);
 	i = at(fs->root, "big");
 	ck_assert_uint_eq(attr(i).mode, S_IFREG | 0640);
 	ck_assert_uint_eq(attr(i).uid, 5);
 	ck_assert_uint_eq(attr(i).size, 300000);
-	ck_assert_int_eq(i->ops->setattr(NULL, i, &a, ATTR_SIZE), 0);
+	ck_assert_int_eq(i->ops->setattr(&nobody, i, &a, ATTR_SIZE), 0);
 	ck_assert_uint_eq(attr(i).size, 10);
 	inode_put(i);
 	expect(fs->root, "big", "zzzzzzzzzz");
@@ -412,7 +414,7 @@ START_TEST(links)
 	struct inode *i = at(fs->root, "d/y"), *d = at(fs->root, "e");
 
 	mutex_lock(&d->mu);
-	ck_assert_int_eq(d->ops->link(NULL, d, "y2", i), 0);
+	ck_assert_int_eq(d->ops->link(&nobody, d, "y2", i), 0);
 	mutex_unlock(&d->mu);
 	ck_assert_uint_eq(attr(i).nlink, 2);
 	inode_put(i);
@@ -439,7 +441,7 @@ START_TEST(lower_memory)
 	struct backing b;
 	char buf[6];
 
-	ck_assert_int_eq(f->ops->mmap(f, NULL, &a), 0);
+	ck_assert_int_eq(f->ops->mmap(f, &nobody, &a), 0);
 	ck_assert_int_eq(a.mobj->ops->backing(a.mobj, 0, 4096, false, &b), 0);
 	ck_assert_int_ge(b.fd, 0);
 	ck_assert_int_eq(a.mobj->ops->backing(a.mobj, 0, 4096, true, &b), -EACCES);
@@ -466,13 +468,13 @@ START_TEST(remote_writes)
 	ck_assert_int_eq(put(f, "12345", 5, 0), 5);
 	ck_assert_uint_eq(attr(i).size, 5);
 	expect_file(f, "12345");
-	ck_assert_int_eq(f->ops->fsync(f, NULL, false), 0);
+	ck_assert_int_eq(f->ops->fsync(f, &nobody, false), 0);
 	file_put(f);
 	f = opened(i, O_WRONLY | O_APPEND);
 	ck_assert_int_eq(put(f, "67", 2, 0), 2);
 	file_put(f);
 	shell("test \"$(cat new)\" = 1234567 -a $(stat -c %a new) = 640");
-	ck_assert_int_eq(i->ops->setattr(NULL, i, &a, ATTR_MODE | ATTR_SIZE | ATTR_MTIME), 0);
+	ck_assert_int_eq(i->ops->setattr(&nobody, i, &a, ATTR_MODE | ATTR_SIZE | ATTR_MTIME), 0);
 	ck_assert_uint_eq(attr(i).size, 3);
 	ck_assert_int_eq(attr(i).mtime.sec, 77);
 	shell("test \"$(cat new)\" = 123 -a $(stat -c %a new) = 604");
