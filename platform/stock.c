@@ -12,7 +12,7 @@
 #include "base/hostcall.h"
 #include "platform/space.h"
 
-#define END_NS		(NSEC_PER_SEC / 1000)	/* for a thread to end, before its stub is killed */
+#define END_NS		(NSEC_PER_SEC / 1000)	/* for a thread to end, before its stub is killed; for its memory to go, before another is taken */
 
 static __thread struct space *spent;		/* this thread's last guest was in it */
 
@@ -72,6 +72,8 @@ space_reuse(void)
 	struct space *s = steal(&spent);
 	bool ended;
 
+	/* Whoever frees it later is another's thread, or another task's. */
+	ctx_retired = NULL;
 	if (s == NULL)
 		return;
 	mutex_lock(&s->mu);
@@ -89,6 +91,38 @@ space_reuse(void)
 
 /* ---- made ahead ---------------------------------------------------------------- */
 
+/* Is there nothing to wait for? */
+static bool
+is_ready(struct space *s)
+{
+	return !s->reused || atomic_load(&s->res->seq) == s->seq || space_is_gone(s);
+}
+
+/* A moment later?  The memory of a guest may have been large, and is nothing that others should wait for. */
+static bool
+is_ready_soon(struct space *s)
+{
+	uint64_t now = host_clock_ns(CLOCK_MONOTONIC), until = now + END_NS;
+
+	atomic_store(&s->cmd->waiting, 1);
+	while (!is_ready(s) && now < until) {
+		(void)host_futex_wait(&s->res->seq, s->seq - 1, until, true);
+		now = host_clock_ns(CLOCK_MONOTONIC);
+	}
+	atomic_store(&s->cmd->waiting, 0);
+	return is_ready(s);
+}
+
+static struct space *
+stock_pick(unsigned i)
+{
+	struct space *s = plat.stock[i];
+
+	plat.stock[i] = plat.stock[--plat.nstock];
+	stat_inc(ahead_used);
+	return s;
+}
+
 /* A blank stub from the stock, or one under way, or one made now. Zygote's mu held. */
 static int
 stock_take(struct space *z, struct space **out)
@@ -96,9 +130,14 @@ stock_take(struct space *z, struct space **out)
 	struct space *s = NULL;
 	int err = 0;
 
-	if (plat.nstock > 0) {
-		*out = plat.stock[--plat.nstock];
-		stat_inc(ahead_used);
+	for (unsigned i = plat.nstock; i-- > 0;) {
+		if (is_ready(plat.stock[i])) {
+			*out = stock_pick(i);
+			return 0;
+		}
+	}
+	if (plat.nstock > 0 && is_ready_soon(plat.stock[plat.nstock - 1])) {
+		*out = stock_pick(plat.nstock - 1);
 		return 0;
 	}
 	s = steal(&plat.pending);

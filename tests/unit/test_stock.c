@@ -24,6 +24,16 @@ end_guest(struct space *s, struct ctx *c)
 	space_reuse();
 }
 
+/* Until all that is there has been emptied. */
+static void
+await_stock(void)
+{
+	for (unsigned i = 0; i < plat.nstock; i++) {
+		for (int k = 0; k < 1000 && atomic_load(&plat.stock[i]->res->seq) != plat.stock[i]->seq; k++)
+			usleep(1000);
+	}
+}
+
 static bool
 is_gone_soon(int pid)
 {
@@ -59,6 +69,7 @@ START_TEST(test_blank)
 		return;
 	}
 	ck_assert_uint_eq(reused(), 1);
+	await_stock();
 	ck_assert_int_eq(space_new(&s), 0);
 	ck_assert_int_eq(space_host_pid(s), pid);
 	ck_assert_int_eq(space_read(s, DATA, b, 1), 0);
@@ -81,6 +92,7 @@ START_TEST(test_blank)
 	/* Once more, and not when another thread was ever in it. */
 	end_guest(s, c);
 	ck_assert_uint_eq(reused(), 2);
+	await_stock();
 	ck_assert_int_eq(space_new(&s), 0);
 	ck_assert_int_eq(space_host_pid(s), mine);
 	ck_assert_int_eq(fill(s, g_loop, g_loop_end), 0);
@@ -179,6 +191,61 @@ START_TEST(test_killed)
 }
 END_TEST
 
+/* One whose memory is still on its way out keeps nobody waiting. */
+START_TEST(test_slow_to_empty)
+{
+	uint64_t t0;
+	int pid;
+
+	START(loop);
+	RUN_SYSCALL(39);
+	if (!plat.ops->may_park)
+		return;
+	pid = space_host_pid(s);
+	/* Its thread ends, its mapper does not come to unmap anything. */
+	ctx_retire(c);
+	space_free(s);
+	mutex_lock(&s->mu);
+	ck_assert(ctx_await_end(s, now_ns() + NSEC_PER_SEC));
+	mutex_unlock(&s->mu);
+	ck_assert_int_eq(kill(pid, SIGSTOP), 0);
+	space_reuse();
+	ck_assert_uint_eq(reused(), 1);
+	for (int i = 0; i < 3; i++) {
+		t0 = now_ns();
+		ck_assert_int_eq(space_new(&s), 0);
+		ck_assert_int_ne(space_host_pid(s), pid);
+		ck_assert_uint_lt(now_ns() - t0, NSEC_PER_SEC);
+		ck_assert_int_eq(fill(s, g_loop, g_loop_end), 0);
+		space_free(s);
+	}
+	/* It is found when it is ready. */
+	ck_assert_int_eq(kill(pid, SIGCONT), 0);
+	await_stock();
+	ck_assert_int_eq(space_new(&s), 0);
+	ck_assert_int_eq(space_host_pid(s), pid);
+	space_free(s);
+	platform_shutdown();
+}
+END_TEST
+
+/* A task that has ended before its space is free has no more to do with it. */
+START_TEST(test_freed_later)
+{
+	int pid;
+
+	START(loop);
+	RUN_SYSCALL(39);
+	pid = space_host_pid(s);
+	ctx_retire(c);
+	space_reuse();
+	space_free(s);
+	ck_assert(is_gone_soon(pid));
+	ck_assert_uint_eq(reused(), 0);
+	platform_shutdown();
+}
+END_TEST
+
 /* A copy of a guest, and a hundred one after the other, in few processes. */
 START_TEST(test_many)
 {
@@ -212,6 +279,8 @@ cases(TCase *tc)
 	tcase_add_test(tc, test_liar);
 	tcase_add_test(tc, test_ghost);
 	tcase_add_test(tc, test_killed);
+	tcase_add_test(tc, test_slow_to_empty);
+	tcase_add_test(tc, test_freed_later);
 	tcase_add_test(tc, test_many);
 }
 
