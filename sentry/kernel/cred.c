@@ -297,7 +297,8 @@ cred_exec(const struct cred *old, const struct exec_attr *a, struct cred **out, 
 		cred_put(c);
 		return err;
 	}
-	changed = c->euid != old->uid || c->egid != old->gid;
+	/* A group that it is in anyway is no other one. */
+	changed = c->euid != old->euid || !cred_in_group(old, c->egid);
 	gained = (c->permitted & ~old->permitted) != 0;
 	if ((changed || gained) && (old->no_new_privs || a->shared)) {
 		/* No more than it had. */
@@ -317,7 +318,8 @@ cred_exec(const struct cred *old, const struct exec_attr *a, struct cred **out, 
 	c->securebits &= ~(uint32_t)SECBIT_KEEP_CAPS;
 	g->any = changed || gained;
 	g->plain = bits || gained;
-	g->secure = changed || (c->uid != 0 && (eff || (c->permitted & ~c->ambient) != 0));
+	g->secure = changed || c->euid != old->uid || c->egid != old->gid ||
+	    (c->uid != 0 && (eff || (c->permitted & ~c->ambient) != 0));
 	*out = c;
 	return 0;
 }

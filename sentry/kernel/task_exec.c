@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "abi/errno.h"
+#include "abi/resource.h"
 #include "base/kmem.h"
 #include "base/log.h"
 #include "sentry/mm/usercopy.h"
@@ -21,6 +22,7 @@
 #define USER_CS		0x33
 #define USER_SS		0x2b
 #define EFLAGS_IF	0x202
+#define STACK_SECURE	(8ULL << 20)	/* _STK_LIM */
 #define PERS_CLEAR_SECURE 0x0740000	/* PER_CLEAR_ON_SETID, of what is kept at all */
 
 /* ---- argument memory ------------------------------------------------------- */
@@ -213,7 +215,16 @@ swap_memory(struct task *t, struct mm *mm, struct ctx *c)
 	task_vfork_release(t);
 }
 
-/* Who it is from now on: before its new memory is its own, so that nobody judges that memory by what it was. */
+/* A program that was given something has no more stack than is usual: where its mappings are depends on that. */
+static void
+limit_stack(struct process *p)
+{
+	mutex_lock(&p->mu);
+	p->rlim[ABI_RLIMIT_STACK].cur = min(p->rlim[ABI_RLIMIT_STACK].cur, STACK_SECURE);
+	mutex_unlock(&p->mu);
+}
+
+/* What follows from the new credentials, before anybody sees them or the new memory. */
 static void
 set_identity(struct task *t, struct exec_request *r, struct mm *mm)
 {
@@ -225,6 +236,8 @@ set_identity(struct task *t, struct exec_request *r, struct mm *mm)
 	atomic_store(&mm->dumpable, !(more || c->euid != c->uid || c->egid != c->gid || r->unreadable));
 	if (r->gain.plain)
 		t->personality &= ~PERS_CLEAR_SECURE;
+	if (r->gain.secure)
+		limit_stack(t->process);
 	if (r->gain.secure || more) {
 		mutex_lock(&kernel.tasks_mu);
 		t->pdeath_signal = 0;

@@ -199,6 +199,31 @@ START_TEST(root_without_capabilities_stays_so_with_no_new_privs)
 }
 END_TEST
 
+/* What a program does not change is nothing that could be taken back: ids that differ already, a group it is in. */
+START_TEST(what_it_had_it_keeps)
+{
+	struct exec_attr plain = { .mode = 0755 }, sgid = { .mode = 02755, .gid = 7, .shared = true };
+	uint32_t group = 7;
+
+	start(1000);
+	c->euid = c->suid = c->fsuid = 2000;
+	c->no_new_privs = true;
+	ck_assert_int_eq(cred_exec(c, &plain, &n, &gain), 0);
+	ck_assert_uint_eq(n->euid, 2000);
+	ck_assert(gain.secure && !gain.any);
+	cred_put(n);
+	c->no_new_privs = false;
+	ck_assert_int_eq(cred_exec(c, &sgid, &n, &gain), 0);
+	ck_assert_uint_eq(n->egid, 1000);
+	cred_put(n);
+	ck_assert_int_eq(cred_set_groups(c, &group, 1), 0);
+	ck_assert_int_eq(cred_exec(c, &sgid, &n, &gain), 0);
+	ck_assert_uint_eq(n->egid, 7);
+	ck_assert(gain.secure);
+	end();
+}
+END_TEST
+
 START_TEST(setgid_needs_group_execution)
 {
 	struct exec_attr a = { .mode = 02745, .gid = 7 };
@@ -289,6 +314,7 @@ main(void)
 	tcase_add_test(t, nosuid_and_no_new_privs_ignore_the_bits);
 	tcase_add_test(t, nothing_is_gained_beside_others);
 	tcase_add_test(t, root_without_capabilities_stays_so_with_no_new_privs);
+	tcase_add_test(t, what_it_had_it_keeps);
 	tcase_add_test(t, setgid_needs_group_execution);
 	tcase_add_test(t, file_capabilities);
 	tcase_add_test(t, ambient_survives_plain_exec_only);
