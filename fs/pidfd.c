@@ -19,7 +19,6 @@
 #include "sentry/vfs/fdtable.h"
 #include "sentry/vfs/file.h"
 
-
 struct pidfd {
 	struct file	file;		/* first */
 	struct process	*process;	/* [I] counted */
@@ -176,9 +175,9 @@ sys_pidfd_send_signal(struct task *t, int32_t fd, int32_t signo, gaddr_t uinfo, 
 static bool
 may_look_into(struct task *t, struct task *o)
 {
-	AUTO_PUT(mm) mm = task_mm_get(o);
+	AUTO_PUT(mm) mm = NULL;
 
-	return task_may_inspect(t, o, mm, INSPECT_REAL);
+	return task_inspect(t, o, INSPECT_REAL, &mm) == 0;
 }
 
 int64_t

@@ -9,6 +9,7 @@
 
 #include "fs/proc.h"
 #include "fs/tty.h"
+#include "sentry/kernel/inspect.h"
 #include "sentry/kernel/task.h"
 #include "sentry/mm/mm.h"
 #include "sentry/mm/usercopy.h"
@@ -131,8 +132,10 @@ stat_text(struct task *t, struct task *s, bool whole, struct strbuf *sb)
 	struct snapshot n;
 	uint64_t anon = 0, file = 0, shmem = 0;
 	struct mm_sizes vm = { 0 };
-	bool open = proc_may_inspect(t, s) == 0;
+	AUTO_PUT(mm) seen = NULL;	/* it may have addresses of */
 
+	if (task_inspect(t, s, INSPECT_FS, &seen) != 0)
+		seen = NULL;
 	take_snapshot(s, whole, &n);
 	if (mm != NULL) {
 		mm_rss(mm, &anon, &file, &shmem);
@@ -149,19 +152,19 @@ stat_text(struct task *t, struct task *s, bool whole, struct strbuf *sb)
 	    (unsigned long long)n.start_ticks, (unsigned long long)vm.total,
 	    (unsigned long long)((anon + file + shmem) >> PAGE_SHIFT),
 	    (unsigned long long)process_rlimit(s->process, 5, NULL));
-	if (mm != NULL && open)
-		sb_printf(sb, "%llu %llu %llu 0 0 ", (unsigned long long)mm->start_code,
-		    (unsigned long long)mm->end_code, (unsigned long long)mm->start_stack);
+	if (seen != NULL)
+		sb_printf(sb, "%llu %llu %llu 0 0 ", (unsigned long long)seen->start_code,
+		    (unsigned long long)seen->end_code, (unsigned long long)seen->start_stack);
 	else
 		sb_puts(sb, "1 1 0 0 0 ");
 	sb_printf(sb, "%llu %llu %llu %llu 0 0 0 %d 0 %d %d 0 0 0 ", (unsigned long long)(n.pending & INT32_MAX),
 	    (unsigned long long)(n.blocked & INT32_MAX), (unsigned long long)(n.ignored & INT32_MAX),
 	    (unsigned long long)(n.caught & INT32_MAX), 17, (int)n.sched_prio, (int)n.sched_policy);
-	if (mm != NULL && open)
-		sb_printf(sb, "%llu %llu %llu %llu %llu %llu %llu ", (unsigned long long)mm->start_data,
-		    (unsigned long long)mm->end_data, (unsigned long long)mm->brk_start,
-		    (unsigned long long)mm->arg_start, (unsigned long long)mm->arg_end,
-		    (unsigned long long)mm->env_start, (unsigned long long)mm->env_end);
+	if (seen != NULL)
+		sb_printf(sb, "%llu %llu %llu %llu %llu %llu %llu ", (unsigned long long)seen->start_data,
+		    (unsigned long long)seen->end_data, (unsigned long long)seen->brk_start,
+		    (unsigned long long)seen->arg_start, (unsigned long long)seen->arg_end,
+		    (unsigned long long)seen->env_start, (unsigned long long)seen->env_end);
 	else
 		sb_puts(sb, "0 0 0 0 0 0 0 ");
 	sb_printf(sb, "%d\n", s->process->zombie ? s->process->wstatus : 0);

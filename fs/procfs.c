@@ -42,27 +42,12 @@ proc_of(struct inode *i)
 	return container_of(i, struct proc_inode, inode);
 }
 
-/* 0, and the number of the memory that was judged; 0: it has none. */
-static int
-inspect(struct task *t, struct task *subject, uint64_t *id)
-{
-	AUTO_PUT(mm) mm = NULL;
-
-	*id = 0;
-	if (subject == NULL)
-		return 0;
-	mm = task_mm_get(subject);
-	if (mm != NULL)
-		*id = mm->id;
-	return task_may_inspect(t, subject, mm, INSPECT_FS) ? 0 : -EACCES;
-}
-
 int
 proc_may_inspect(struct task *t, struct task *subject)
 {
-	uint64_t id;
+	AUTO_PUT(mm) mm = NULL;
 
-	return inspect(t, subject, &id);
+	return task_inspect(t, subject, INSPECT_FS, &mm) ? -EACCES : 0;
 }
 
 /* Numbers that differ for different names and stay the same for one: row, task and descriptor mixed. */
@@ -493,23 +478,24 @@ proc_open(struct task *t, struct inode *i, uint32_t flags, struct file **out)
 	const struct file_ops *ops = p->e->mem ? &proc_mem_ops :
 	    (p->e->mode & S_IFMT) == S_IFDIR ? &proc_dir_ops : &proc_text_ops;
 	struct proc_file *pf;
-	uint64_t id = 0;
+	AUTO_PUT(mm) mm = NULL;
+	int err = 0;
 
-	if (p->e->owner_only) {
-		int err = inspect(t, p->task, &id);
-
-		if (err)
-			return err;
-	}
+	/* What has ended has no memory to keep from anybody: then the file is empty. */
+	if (p->e->mem || p->e->show_mm != NULL)
+		err = task_inspect_mm(t, p->task, INSPECT_FS, &mm);
+	else if (p->e->owner_only)
+		err = task_inspect(t, p->task, INSPECT_FS, &mm);
+	if (err == -EPERM)
+		return -EACCES;
 	pf = obj_new(proc_file);
 	if (pf == NULL)
 		return -ENOMEM;
 	mutex_init(&pf->mu, RANK_object);
 	file_init(&pf->file, ops, i, flags);
-	pf->mm = id;
+	pf->mm = mm ? mm->id : 0;
 	if (p->e->at_open) {
-		int err = make_text(t, pf, &pf->text, &pf->len);
-
+		err = make_text(t, pf, &pf->text, &pf->len);
 		if (err) {
 			file_put(&pf->file);
 			return err;

@@ -121,17 +121,27 @@ cred_release(struct cred *c)
 	obj_free(cred, c);
 }
 
-void
-cred_commit(struct task *t, struct cred *c)
+struct mm *
+cred_commit_mm(struct task *t, struct cred *c, struct mm *mm)
 {
 	struct cred *old;
+	struct mm *old_mm;
 
 	mutex_lock(&t->alloc_mu);
 	old = t->cred;
+	old_mm = t->mm;
 	t->cred = c;
+	t->mm = mm;
 	mutex_unlock(&t->alloc_mu);
 	answers_cred(t);
 	cred_put(old);
+	return old_mm;
+}
+
+void
+cred_commit(struct task *t, struct cred *c)
+{
+	cred_commit_mm(t, c, t->mm);
 }
 
 struct cred *

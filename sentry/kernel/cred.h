@@ -4,6 +4,7 @@
 
 #include "base/ref.h"
 
+struct mm;
 struct task;
 
 /* Of the user, or of the group. */
@@ -31,6 +32,8 @@ struct cred {
 int cred_copy(const struct cred *old, struct cred **out) MUST_CHECK;
 /* Publishes c (takes the reference) as t's; wakes nothing. */
 void cred_commit(struct task *t, struct cred *c);
+/* With its next memory, which it takes as well: nobody sees one without the other (inspect.c). The memory it had. */
+struct mm *cred_commit_mm(struct task *t, struct cred *c, struct mm *mm);
 void answers_cred(struct task *t);		/* t's stub is told of its credentials (answers.c) */
 bool cred_has_cap(const struct cred *c, int cap);
 bool cred_in_group(const struct cred *c, uint32_t gid);	/* fsgid or supplementary */

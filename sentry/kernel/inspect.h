@@ -13,9 +13,11 @@ enum inspect_by {
 };
 
 /*
- * By its ids and capabilities, and by what mm, the subject's or NULL, allows.  A program's credentials are published
- * before its memory: who took the mm before it asks here never judges memory by credentials that are older.  Owner's thread of t.
+ * By its ids and capabilities, and by what its memory allows.  0, and in *mm the memory that was judged, counted, NULL
+ * when the subject has none; whoever is let in uses that and no later one.  -EPERM.  Thread of t; locks: fs.
  */
-bool task_may_inspect(struct task *t, struct task *subject, struct mm *mm, enum inspect_by by) MUST_CHECK;
+int task_inspect(struct task *t, struct task *subject, enum inspect_by by, struct mm **mm) MUST_CHECK;
+/* The same where only memory is asked for: -ESRCH when the subject has none, whoever asks. */
+int task_inspect_mm(struct task *t, struct task *subject, enum inspect_by by, struct mm **mm) MUST_CHECK;
 
 #endif

@@ -187,8 +187,9 @@ unshare_all(struct task *t)
 	return sighand_unshare(t->process);
 }
 
+/* The new program's memory and who it runs as take the place of the old ones'. */
 static void
-swap_memory(struct task *t, struct mm *mm, struct ctx *c)
+swap_memory(struct task *t, struct exec_request *r, struct mm *mm, struct ctx *c)
 {
 	struct sighand *sh;
 	struct ctx *old_ctx = t->ctx;
@@ -204,10 +205,7 @@ swap_memory(struct task *t, struct mm *mm, struct ctx *c)
 	usercopy_end();			/* that is gone with the old program */
 	if (old_ctx)
 		ctx_free(old_ctx);
-	mutex_lock(&t->alloc_mu);
-	old = t->mm;
-	t->mm = mm;
-	mutex_unlock(&t->alloc_mu);
+	old = cred_commit_mm(t, steal(&r->cred), mm);
 	if (old) {
 		atomic_fetch_sub(&old->users, 1);
 		mm_put(old);
@@ -243,7 +241,6 @@ set_identity(struct task *t, struct exec_request *r, struct mm *mm)
 		t->pdeath_signal = 0;
 		mutex_unlock(&kernel.tasks_mu);
 	}
-	cred_commit(t, steal(&r->cred));
 	task_set_comm(t, base ? base + 1 : r->filename);
 	mutex_lock(&kernel.tasks_mu);
 	t->process->did_exec = true;
@@ -293,7 +290,7 @@ task_exec(struct task *t, struct exec_request *r)
 	}
 	/* The point of no return. */
 	set_identity(t, r, img.mm);
-	swap_memory(t, img.mm, c);
+	swap_memory(t, r, img.mm, c);
 	mm_set_limits(t->mm, t);
 	reset_thread(t, &img);
 	err = unshare_all(t);

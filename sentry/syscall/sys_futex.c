@@ -6,7 +6,9 @@
 #include "base/kmem.h"
 #include "sentry/kernel/clock.h"
 #include "sentry/kernel/futex.h"
+#include "sentry/kernel/inspect.h"
 #include "sentry/kernel/task.h"
+#include "sentry/mm/mm.h"
 #include "sentry/mm/usercopy.h"
 #include "sentry/syscall/syscall.h"
 
@@ -163,13 +165,14 @@ int64_t
 sys_get_robust_list(struct task *t, int32_t tid, gaddr_t head, gaddr_t len)
 {
 	AUTO_PUT(task) o = tid ? task_find_get(tid) : task_get(t);
+	AUTO_PUT(mm) mm = NULL;
 	int err;
 
 	if (o == NULL)
 		return -ESRCH;
-	if (o->process != t->process && !task_capable(t, 19 /* CAP_SYS_PTRACE */) &&
-	    signal_may_send(t, o->process, 0) != 0)
-		return -EPERM;
+	err = task_inspect(t, o, INSPECT_REAL, &mm);
+	if (err)
+		return err;
 	err = put_u64(t, len, ROBUST_HEAD_SIZE);
 	return err ? err : put_u64(t, head, gaddr_raw(o->robust_list));
 }

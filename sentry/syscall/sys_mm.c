@@ -369,12 +369,8 @@ process_vm(struct task *t, int32_t pid, gaddr_t lvec, uint64_t nl, gaddr_t rvec,
 		return err;
 	}
 	other = task_find_get(pid);
-	mm = other != NULL ? task_mm_get(other) : NULL;
-	if (mm == NULL) {
-		ret = -ESRCH;
-	} else if (!task_may_inspect(t, other, mm, INSPECT_REAL)) {
-		ret = -EPERM;
-	} else {
+	ret = other != NULL ? task_inspect_mm(t, other, INSPECT_REAL, &mm) : -ESRCH;
+	if (!ret) {
 		remote.mm = mm;
 		ret = write ? copy_between(&remote, &local) : copy_between(&local, &remote);
 	}
