@@ -30,6 +30,7 @@ struct proc_entry {
 	int		(*link)(struct task *t, struct proc_inode *p, char *buf, size_t size);	/* symlinks: text */
 	int		(*follow)(struct task *t, struct proc_inode *p, struct path *out);	/* magic links */
 	const struct proc_entry *children;	/* directories: rows, ending with a NULL name */
+	int		(*permission)(struct task *t, struct proc_inode *p, int err);	/* the last word, after the mode's; or NULL */
 	/* Directories with names that come and go: beside the rows. */
 	int		(*lookup)(struct task *t, struct proc_inode *dir, const char *name, struct inode **out);
 	int		(*readdir)(struct file *f, struct task *t, struct proc_inode *dir, struct dirsink *d);

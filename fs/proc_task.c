@@ -595,7 +595,7 @@ show_fdinfo(struct task *t, struct proc_inode *p, struct strbuf *sb)
 }
 
 static const struct proc_entry fd_row = { .name = "fd", .mode = S_IFLNK | 0700, .follow = follow_fd };
-static const struct proc_entry fdinfo_row = { .name = "fdinfo", .mode = S_IFREG | 0400, .show = show_fdinfo, .owner_only = true };
+static const struct proc_entry fdinfo_row = { .name = "fdinfo", .mode = S_IFREG | 0444, .show = show_fdinfo, .owner_only = true };
 
 /* A plain decimal number without sign or leading zeros, or -1. */
 static int32_t
@@ -670,6 +670,21 @@ readdir_fd(struct file *f, struct task *t, struct proc_inode *dir, struct dirsin
 		f->pos = PROC_POS_DYNAMIC + fd;
 	}
 	return 0;
+}
+
+/* A process that has changed who it is does not own its directory, and looks at its descriptors all the same. */
+static int
+fd_permission(struct task *t, struct proc_inode *dir, int err)
+{
+	return dir->task->process == t->process ? 0 : err;
+}
+
+static int
+fdinfo_permission(struct task *t, struct proc_inode *dir, int err)
+{
+	int may = proc_may_inspect(t, dir->task);
+
+	return may ? may : err;
 }
 
 /* ---- threads ---------------------------------------------------------------- */
@@ -764,8 +779,8 @@ extern const struct proc_entry proc_net_rows[];
 	{ .name = "cwd", .mode = S_IFLNK | 0777, .follow = follow_cwd }, \
 	MM_ROW("environ", 0400, show_environ),				\
 	{ .name = "exe", .mode = S_IFLNK | 0777, .follow = follow_exe }, \
-	{ .name = "fd", .mode = S_IFDIR | 0500, .lookup = lookup_fd, .readdir = readdir_fd }, \
-	{ .name = "fdinfo", .mode = S_IFDIR | 0555, .lookup = lookup_fdinfo, .readdir = readdir_fd }, \
+	{ .name = "fd", .mode = S_IFDIR | 0500, .lookup = lookup_fd, .readdir = readdir_fd, .permission = fd_permission }, \
+	{ .name = "fdinfo", .mode = S_IFDIR | 0555, .lookup = lookup_fdinfo, .readdir = readdir_fd, .permission = fdinfo_permission }, \
 	TEXT_ROW("gid_map", 0644, show_id_map),				\
 	TEXT_ROW("limits", 0444, show_limits),				\
 	TEXT_ROW("loginuid", 0644, show_sessionid),			\

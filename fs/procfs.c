@@ -155,16 +155,34 @@ proc_lookup(struct task *t, struct inode *dir, const char *name, struct inode **
 	return err;
 }
 
+/*
+ * A name that somebody holds: its owner may be another by now, as after an exec, and its number another task's.  What a
+ * task's own directory shows needs no look: it goes with that.
+ */
 static int
-proc_permission(struct task *t, struct inode *i, uint32_t may)
+proc_revalidate(struct task *t, struct inode *dir, const char *name, struct inode *node)
 {
+	struct proc_inode *p = proc_of(node);
+
+	(void)t, (void)name;
+	if (p->task != NULL && proc_of(dir)->task != p->task && !task_is_listed(p->task))
+		return 0;
+	refresh_owner(p);
+	return 1;
+}
+
+static int
+proc_permission(struct task *t, struct inode *i, uint32_t may, int err)
+{
+	struct proc_inode *p = proc_of(i);
 	uint32_t mode;
 
-	(void)t;
 	mutex_lock(&i->mu);
 	mode = i->attr.mode;
 	mutex_unlock(&i->mu);
-	return proc_of(i)->e->strict && (may & MAY_WRITE) && !(mode & 0222) ? -EACCES : 0;
+	if (p->e->strict && (may & MAY_WRITE) && !(mode & 0222))
+		return -EACCES;
+	return p->e->permission != NULL ? p->e->permission(t, p, err) : err;
 }
 
 /* Nobody makes names here: not even the place to put them is looked at. */
@@ -530,7 +548,7 @@ static const struct inode_ops proc_inode_ops = {
 	.getxattr = inode_no_getxattr,
 	.setxattr = inode_no_setxattr,
 	.listxattr = inode_no_listxattr,
-	.revalidate = inode_always_valid,
+	.revalidate = proc_revalidate,
 	.free = proc_inode_free,
 };
 
@@ -562,7 +580,7 @@ proc_super_new(const char *fstype, uint64_t magic, const struct proc_entry *root
 
 	if (s == NULL)
 		return -ENOMEM;
-	super_init(s, &proc_super_ops, fstype, magic, SUPER_NOCACHE);
+	super_init(s, &proc_super_ops, fstype, magic, SUPER_NOCACHE | SUPER_REVALIDATE);
 	err = proc_inode_new(s, root, NULL, -1, &s->root);
 	if (err) {
 		super_put(s);

@@ -424,6 +424,17 @@ task_find_get(int32_t tid)
 	return t;
 }
 
+bool
+task_is_listed(struct task *t)
+{
+	bool listed;
+
+	mutex_lock(&kernel.tasks_mu);
+	listed = task_find_locked(t->tid) == t;
+	mutex_unlock(&kernel.tasks_mu);
+	return listed;
+}
+
 struct process *
 process_find_get(int32_t pid)
 {

@@ -259,6 +259,7 @@ process_unlock(struct sighand *sh)
 
 /* ---- task.c --------------------------------------------------------------- */
 struct task *task_find_get(int32_t tid);		/* counted, or NULL */
+bool task_is_listed(struct task *t);			/* does its number still find it?  Not once it was reaped.  Locks: tasks */
 struct process *process_find_get(int32_t pid);		/* counted, or NULL: only by tgid */
 struct pidgroup *pidgroup_find_get(int32_t id);
 struct task *process_leader_get(struct process *p);	/* some living thread, else the leader; counted */

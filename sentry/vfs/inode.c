@@ -87,6 +87,7 @@ int
 inode_permission_cred(struct task *t, const struct cred *c, struct inode *i, uint32_t may)
 {
 	uint32_t mode, uid, gid;
+	int err = 0;
 
 	mutex_lock(&i->mu);
 	mode = i->attr.mode;
@@ -105,9 +106,9 @@ inode_permission_cred(struct task *t, const struct cred *c, struct inode *i, uin
 			    ((!(may & MAY_EXEC) || (mode & 0111)) && cred_has_cap(c, CAP_DAC_OVERRIDE));
 		}
 		if (!allowed)
-			return -EACCES;
+			err = -EACCES;
 	}
-	return i->ops->permission(t, i, may);
+	return i->ops->permission(t, i, may, err);
 }
 
 int
@@ -328,10 +329,10 @@ inode_no_setattr(struct task *t, struct inode *i, const struct iattr *attr, uint
 }
 
 int
-inode_any_permission(struct task *t, struct inode *i, uint32_t may)
+inode_any_permission(struct task *t, struct inode *i, uint32_t may, int err)
 {
 	(void)t, (void)i, (void)may;
-	return 0;
+	return err;
 }
 
 int

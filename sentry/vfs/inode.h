@@ -111,8 +111,8 @@ struct inode_ops {
 	int (*followlink)(struct task *t, struct inode *i, struct path *out);
 	int (*getattr)(struct task *t, struct inode *i, struct iattr *out);	/* refresh if shared, then copy of attr */
 	int (*setattr)(struct task *t, struct inode *i, const struct iattr *attr, uint32_t which);	/* permissions already checked */
-	/* Extra permission veto after the mode bits (proc); default 0. */
-	int (*permission)(struct task *t, struct inode *i, uint32_t may);
+	/* The last word, after the mode bits and capabilities have said err: 0 or -EACCES; default err. */
+	int (*permission)(struct task *t, struct inode *i, uint32_t may, int err);
 	int (*getxattr)(struct task *t, struct inode *i, const char *name, void *buf, size_t size);	/* size 0 asks; -ENODATA, -ERANGE, -EOPNOTSUPP */
 	int (*setxattr)(struct task *t, struct inode *i, const char *name, const void *val, size_t size, uint32_t flags);	/* val NULL: remove */
 	int64_t (*listxattr)(struct task *t, struct inode *i, char *buf, size_t size);
@@ -134,7 +134,7 @@ int inode_no_followlink(struct task *t, struct inode *i, struct path *out);				/
 int inode_plain_getattr(struct task *t, struct inode *i, struct iattr *out);				/* copies attr under mu */
 int inode_plain_setattr(struct task *t, struct inode *i, const struct iattr *attr, uint32_t which);	/* into attr; no ATTR_SIZE (-EINVAL) */
 int inode_no_setattr(struct task *t, struct inode *i, const struct iattr *attr, uint32_t which);	/* -EPERM */
-int inode_any_permission(struct task *t, struct inode *i, uint32_t may);				/* 0 */
+int inode_any_permission(struct task *t, struct inode *i, uint32_t may, int err);			/* err */
 int inode_no_getxattr(struct task *t, struct inode *i, const char *name, void *buf, size_t size);	/* -EOPNOTSUPP */
 int inode_no_setxattr(struct task *t, struct inode *i, const char *name, const void *val, size_t size, uint32_t flags);
 int64_t inode_no_listxattr(struct task *t, struct inode *i, char *buf, size_t size);
