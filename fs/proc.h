@@ -34,6 +34,7 @@ struct proc_entry {
 	/* Directories with names that come and go: beside the rows. */
 	int		(*lookup)(struct task *t, struct proc_inode *dir, const char *name, struct inode **out);
 	int		(*readdir)(struct file *f, struct task *t, struct proc_inode *dir, struct dirsink *d);
+	bool		 bytes;		/* once the task is gone it is empty, and not an error */
 	bool		 at_open;	/* the text is that of the moment when the file was opened */
 	bool		 owner_only;	/* text shows only to who may inspect the task (environ, maps, mem ...) */
 	bool		 mem;		/* the file is the task's memory */

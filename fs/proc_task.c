@@ -557,7 +557,7 @@ proc_fd_file(struct proc_inode *p, int32_t fd, struct file **out, bool *cloexec)
 	if (files == NULL || !fdtable_next(files, &at, out, cloexec))
 		return -ENOENT;
 	if (at != fd) {
-		file_put(*out);
+		file_put(steal(out));
 		return -ENOENT;
 	}
 	return 0;
@@ -617,18 +617,17 @@ static int
 fd_lookup_row(struct task *t, struct proc_inode *dir, const char *name, const struct proc_entry *row, struct inode **out)
 {
 	int32_t fd = parse_number(name);
-	struct file *f;
+	AUTO_PUT(file) f = NULL;
 	bool cloexec;
+	int found = fd < 0 ? -ENOENT : proc_fd_file(dir, fd, &f, &cloexec);
+	/* After that: another program may have opened it meanwhile. */
 	int err = proc_may_inspect(t, dir->task);
 
-	if (!err)
-		err = fd < 0 ? -ENOENT : proc_fd_file(dir, fd, &f, &cloexec);
-	if (err)
-		return err;
+	if (err || found)
+		return err ? err : found;
 	err = proc_inode_new(dir->inode.super, row, dir->task, fd, out);
 	if (!err && row == &fd_row)
 		(*out)->attr.mode = S_IFLNK | (f->mode & FMODE_READ ? 0500U : 0) | (f->mode & FMODE_WRITE ? 0300U : 0);
-	file_put(f);
 	return err;
 }
 
@@ -777,7 +776,7 @@ extern const struct proc_entry proc_net_rows[];
 	TEXT_ROW("cmdline", 0444, show_cmdline),			\
 	{ .name = "comm", .mode = S_IFREG | 0644, .show = show_comm, .write = write_comm }, \
 	{ .name = "cwd", .mode = S_IFLNK | 0777, .follow = follow_cwd }, \
-	MM_ROW("environ", 0400, show_environ),				\
+	{ .name = "environ", .mode = S_IFREG | 0400, .show_mm = show_environ, .owner_only = true, .bytes = true }, \
 	{ .name = "exe", .mode = S_IFLNK | 0777, .follow = follow_exe }, \
 	{ .name = "fd", .mode = S_IFDIR | 0500, .lookup = lookup_fd, .readdir = readdir_fd, .permission = fd_permission }, \
 	{ .name = "fdinfo", .mode = S_IFDIR | 0555, .lookup = lookup_fdinfo, .readdir = readdir_fd, .permission = fdinfo_permission }, \

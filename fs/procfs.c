@@ -29,7 +29,7 @@ struct proc_file {
 	struct file	 file;		/* first */
 	uint64_t	 mm;		/* [I] the number of the memory that whoever opened it may see; 0: none */
 	struct mutex	 mu;		/* rank object */
-	char		*text;		/* [m] owned */
+	char		*text;		/* [m] owned; [I] of a row that is made at_open */
 	size_t		 len;		/* [m] */
 };
 KMEM_CACHE(proc_file);
@@ -284,9 +284,12 @@ static int
 make_text(struct task *t, struct proc_file *pf, char **text, size_t *len)
 {
 	const struct proc_entry *e = proc_of(pf->file.inode)->e;
+	struct task *subject = proc_of(pf->file.inode)->task;
 
+	if (subject != NULL && !e->bytes && !task_is_listed(subject))
+		return -ESRCH;
 	/* What is not about memory is of the program that the task runs now. */
-	if (e->owner_only && e->show != NULL && proc_may_inspect(t, proc_of(pf->file.inode)->task) != 0)
+	if (e->owner_only && e->show != NULL && proc_may_inspect(t, subject) != 0)
 		return -EPERM;
 	for (size_t cap = TEXT_MIN; cap <= TEXT_MAX; cap *= 4) {
 		char *buf = mem_alloc(cap);
@@ -307,6 +310,14 @@ make_text(struct task *t, struct proc_file *pf, char **text, size_t *len)
 }
 
 static int64_t
+put_text(struct iobuf *dst, const char *text, size_t len, int64_t off)
+{
+	if (off < 0 || (uint64_t)off >= len)
+		return 0;
+	return iob_put(dst, text + off, min(len - (uint64_t)off, (size_t)iob_left(dst)));
+}
+
+static int64_t
 proc_pread(struct file *f, struct task *t, struct iobuf *dst, int64_t off)
 {
 	struct proc_file *pf = proc_file_of(f);
@@ -318,8 +329,10 @@ proc_pread(struct file *f, struct task *t, struct iobuf *dst, int64_t off)
 
 	if (p->e->show == NULL && p->e->show_mm == NULL)
 		return -EINVAL;
+	if (p->e->at_open)
+		return put_text(dst, pf->text, pf->len, off);
 	mutex_lock(&pf->mu);
-	fresh = pf->text == NULL || (off == 0 && !proc_of(f->inode)->e->at_open);
+	fresh = off == 0 || pf->text == NULL;
 	mutex_unlock(&pf->mu);
 	if (fresh) {
 		int err = make_text(t, pf, &text, &len);
@@ -334,8 +347,8 @@ proc_pread(struct file *f, struct task *t, struct iobuf *dst, int64_t off)
 		len = pf->len;
 	}
 	mutex_unlock(&pf->mu);
-	if (text != NULL && off >= 0 && (uint64_t)off < len)
-		n = iob_put(dst, text + off, min(len - (uint64_t)off, (size_t)iob_left(dst)));
+	if (text != NULL)
+		n = put_text(dst, text, len, off);
 	mutex_lock(&pf->mu);
 	if (pf->text == NULL) {
 		pf->text = steal(&text);
