@@ -570,6 +570,8 @@ open_interp(struct elf_job *j)
 	err = vfs_open_exec(j->t, AT_FDCWD, name, WALK_FOLLOW, &j->interp.file);
 	if (err)
 		return err;
+	/* What may not be read must not be read out of the process either. */
+	j->r->unreadable |= inode_permission(j->t, j->interp.file->inode, MAY_READ) != 0;
 	n = read_head(j->t, j->interp.file, head);
 	if (n < 0)
 		return (int)n;

@@ -318,7 +318,7 @@ struct exec_request {
 	struct cred	*cred;		/* elf_load: the new credentials, counted */
 	struct exec_gain gain;		/* elf_load: by them */
 	bool		 shares_fs;	/* elf_load: they are less for that */
-	bool		 unreadable;	/* elf_load: the caller may not read the file: not dumpable */
+	bool		 unreadable;	/* elf_load: the caller may not read the file or its interpreter: not dumpable */
 };
 /* Copies a string (n bytes and a NUL) into r's memory. -ENOMEM, -E2BIG. */
 int exec_string(struct exec_request *r, const char *s, size_t n, char **out) MUST_CHECK;
