@@ -117,16 +117,30 @@ fake_move(struct space *s, uint64_t va, char *buf, size_t len, bool write)
 	return (int64_t)done;
 }
 
+/* Bytes of guests, which threads of the test share. */
+static pthread_mutex_t fake_bytes_mu = PTHREAD_MUTEX_INITIALIZER;
+
+static int64_t
+fake_move_locked(struct space *s, uint64_t va, char *buf, size_t len, bool write)
+{
+	int64_t n;
+
+	pthread_mutex_lock(&fake_bytes_mu);
+	n = fake_move(s, va, buf, len, write);
+	pthread_mutex_unlock(&fake_bytes_mu);
+	return n;
+}
+
 int64_t
 space_read(struct space *s, uint64_t va, void *buf, size_t len)
 {
-	return fake_move(s, va, buf, len, false);
+	return fake_move_locked(s, va, buf, len, false);
 }
 
 int64_t
 space_write(struct space *s, uint64_t va, const void *buf, size_t len)
 {
-	return fake_move(s, va, (char *)(uintptr_t)buf, len, true);
+	return fake_move_locked(s, va, (char *)(uintptr_t)buf, len, true);
 }
 
 static int

@@ -91,7 +91,6 @@ static struct gate { _Atomic bool shut; sem_t there, go; } gates[4];
 static int
 cas_honest(struct ctx *c, uint64_t va, uint32_t old, uint32_t new, uint32_t *seen)
 {
-	static pthread_mutex_t mu = PTHREAD_MUTEX_INITIALIZER;
 	struct task *t = (struct task *)c;
 	struct gate *g = &gates[t - tasks];
 	int err = 0;
@@ -100,11 +99,11 @@ cas_honest(struct ctx *c, uint64_t va, uint32_t old, uint32_t new, uint32_t *see
 		sem_post(&g->there);
 		sem_wait(&g->go);
 	}
-	pthread_mutex_lock(&mu);
-	if (space_read(t->mm->space, va, seen, 4) != 4 ||
-	    (*seen == old && space_write(t->mm->space, va, &new, 4) != 4))
+	pthread_mutex_lock(&fake_bytes_mu);
+	if (fake_move(t->mm->space, va, (char *)seen, 4, false) != 4 ||
+	    (*seen == old && fake_move(t->mm->space, va, (char *)&new, 4, true) != 4))
 		err = -EFAULT;
-	pthread_mutex_unlock(&mu);
+	pthread_mutex_unlock(&fake_bytes_mu);
 	return err;
 }
 
@@ -129,12 +128,12 @@ cas_liar(struct ctx *c, uint64_t va, uint32_t old, uint32_t new, uint32_t *seen)
 }
 
 static bool
-is_there(struct gate *g)
+is_there(struct gate *g, long ms)
 {
 	struct timespec ts;
 
 	clock_gettime(CLOCK_REALTIME, &ts);
-	ts.tv_nsec += 50000000;
+	ts.tv_nsec += ms * 1000000;
 	ts.tv_sec += ts.tv_nsec / 1000000000;
 	ts.tv_nsec %= 1000000000;
 	return sem_timedwait(&g->there, &ts) == 0;
@@ -325,10 +324,10 @@ START_TEST(heir_is_chosen)
 	atomic_store(&gates[1].shut, true);
 	atomic_store(&owner->exit_now, true);
 	task_wake(first);
-	at_word = is_there(&gates[1]);
+	at_word = is_there(&gates[1], 50);
 	atomic_store(&gates[0].shut, true);
 	start(&b, owner, die);
-	ck_assert(is_there(&gates[0]));
+	ck_assert(is_there(&gates[0], 3000));
 	if (at_word) {
 		sem_post(&gates[1].go);
 		while (!atomic_load(&scribbled))
@@ -357,7 +356,7 @@ START_TEST(chosen_is_killed)
 	await_asleep(second);
 	atomic_store(&gates[0].shut, true);
 	start(&u, owner, unlock_word);
-	ck_assert(is_there(&gates[0]));
+	ck_assert(is_there(&gates[0], 3000));
 	kill_task(first);
 	join(&a);
 	ck_assert_int_eq(a.ret, -EINTR);
@@ -378,7 +377,7 @@ START_TEST(queued_while_freed)
 	set_word(mm, (uint32_t)owner->tid);
 	atomic_store(&gates[0].shut, true);
 	start(&u, owner, unlock_word);
-	ck_assert(is_there(&gates[0]));
+	ck_assert(is_there(&gates[0], 3000));
 	start(&a, first, lock_word);
 	await_asleep(first);
 	sem_post(&gates[0].go);
@@ -400,7 +399,7 @@ START_TEST(queued_while_handed)
 	await_asleep(first);
 	atomic_store(&gates[0].shut, true);
 	start(&u, owner, unlock_word);
-	ck_assert(is_there(&gates[0]));
+	ck_assert(is_there(&gates[0], 3000));
 	start(&b, second, lock_word);
 	await_asleep(second);
 	sem_post(&gates[0].go);
