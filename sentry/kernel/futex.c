@@ -190,14 +190,24 @@ pair_lock(struct futex_bucket *b, struct futex_bucket *b2)
 static int
 lock_and_read(struct task *t, struct futex_bucket *b, struct futex_bucket *b2, gaddr_t at, uint32_t *val)
 {
+	bool mm_first = false;
+
 	for (int i = 0; i < READ_TRIES; i++) {
 		int err;
 
+		/* Others may map and unmap all the time: then the mm's lock is waited for, and comes first. */
+		if (mm_first)
+			mutex_lock(&t->mm->mu);
 		pair_lock(b, b2);
-		err = user_read32(t, at, val);
+		err = user_read32(t, at, val, mm_first);
+		if (mm_first)
+			mutex_unlock(&t->mm->mu);
 		if (err == 0)
 			return 0;
 		mutex_unlock_pair(&b->mu, &b2->mu);
+		mm_first = err == -EBUSY;
+		if (mm_first)
+			continue;
 		if (err != -EAGAIN)
 			return err;
 		/* Not resident: brought in without the lock, then tried again. */

@@ -339,17 +339,18 @@ user_cas32(struct task *t, gaddr_t at, uint32_t old, uint32_t new, uint32_t *see
  * caller unlock, copy_in (which finds out why, or brings the page) and try again.
  */
 int
-user_read32(struct task *t, gaddr_t at, uint32_t *val)
+user_read32(struct task *t, gaddr_t at, uint32_t *val, bool locked)
 {
 	struct mm *mm = t->mm;
 	uint64_t n;
 
 	if (at.va >= GUEST_TOP - 4)
 		return -EFAULT;
-	if (!mutex_trylock(&mm->mu))
-		return -EAGAIN;
+	if (!locked && !mutex_trylock(&mm->mu))
+		return -EBUSY;
 	n = allowed_locked(mm, at.va, 4, false, false, 0);
-	mutex_unlock(&mm->mu);
+	if (!locked)
+		mutex_unlock(&mm->mu);
 	return n == 4 && space_read(mm->space, at.va, val, 4) == 4 ? 0 : -EAGAIN;
 }
 

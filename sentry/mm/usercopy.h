@@ -46,8 +46,11 @@ int copy_in_path(struct task *t, gaddr_t src, char **out) MUST_CHECK;
 
 /* Atomic on guest memory: *seen is the old value; swapped when it equals old. -EFAULT. */
 int user_cas32(struct task *t, gaddr_t at, uint32_t old, uint32_t new, uint32_t *seen) MUST_CHECK;
-/* A futex word may be read with its bucket locked when this says it is resident: -EAGAIN asks to unlock, copy_in once, retry. */
-int user_read32(struct task *t, gaddr_t at, uint32_t *val) MUST_CHECK;
+/*
+ * A futex word, read with its bucket locked.  -EAGAIN: it is not resident; unlock, copy_in once, try again.  -EBUSY: somebody has mm->mu, which cannot be
+ * waited for below a bucket; locked: the caller has taken it before that.
+ */
+int user_read32(struct task *t, gaddr_t at, uint32_t *val, bool locked) MUST_CHECK;
 
 /*
  * Identity of the memory behind a futex word: private (mm, address) or shared (number of the mobj, offset).  A key may

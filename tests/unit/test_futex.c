@@ -291,6 +291,37 @@ use_stack(void)
 	}
 }
 
+static _Atomic bool mapping;
+
+/* Has the address space nearly all the time, as threads that map and unmap. */
+static void *
+map_on(void *arg)
+{
+	while (atomic_load(&mapping)) {
+		if (!mutex_trylock(&mm->mu))
+			continue;
+		for (volatile unsigned n = 0; n < 2000; n++)
+			;
+		mutex_unlock(&mm->mu);
+	}
+	return arg;
+}
+
+START_TEST(wait_while_others_map)
+{
+	pthread_t th[2];
+
+	atomic_store(&mapping, true);
+	for (unsigned i = 0; i < ARRAY_LEN(th); i++)
+		ck_assert_int_eq(pthread_create(&th[i], NULL, map_on, NULL), 0);
+	for (unsigned i = 0; i < 500; i++)
+		ck_assert_int_eq(futex_wait(&tasks[0], gaddr_from(AT(2)), true, 1, ~0U, NO_DEADLINE), -EAGAIN);
+	atomic_store(&mapping, false);
+	for (unsigned i = 0; i < ARRAY_LEN(th); i++)
+		pthread_join(th[i], NULL);
+}
+END_TEST
+
 static void *
 lock_and_go_on(void *arg)
 {
@@ -488,6 +519,7 @@ main(void)
 	tcase_add_test(pi, queued_while_handed);
 	tcase_add_test(pi, owner_changes);
 	tcase_add_test(pi, liar_and_lock);
+	tcase_add_test(pi, wait_while_others_map);
 	tcase_add_test(pi, liar_and_unlock);
 	tcase_add_test(pi, liar_and_wake_op);
 	tcase_add_test(pi, liar_and_exit);
