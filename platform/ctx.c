@@ -254,6 +254,19 @@ ctx_born(struct space *s, int err)
 	}
 }
 
+/* A context that waits for another owner, or NULL. */
+static struct ctx *
+parked_take(struct space *s)
+{
+	struct ctx *c = list_first(&s->parked, struct ctx, node);
+
+	if (c != NULL) {
+		list_remove(&c->node);
+		s->nparked--;
+	}
+	return c;
+}
+
 static int
 ctx_start(struct space *s, struct ctx **out)
 {
@@ -265,10 +278,8 @@ ctx_start(struct space *s, struct ctx **out)
 	space_settle(s);
 	if (atomic_load(&s->dead))
 		return -ESRCH;
-	if (!list_empty(&s->parked)) {
-		c = list_first(&s->parked, struct ctx, node);
-		list_remove(&c->node);
-		s->nparked--;
+	c = parked_take(s);
+	if (c != NULL) {
 		*out = c;
 		return 0;
 	}
@@ -349,13 +360,10 @@ ctx_free(struct ctx *c)
 void
 ctx_dismiss(struct space *s)
 {
-	struct ctx *c;
+	struct ctx *c = parked_take(s);
 
-	if (list_empty(&s->parked))
+	if (c == NULL)
 		return;
-	c = list_first(&s->parked, struct ctx, node);
-	list_remove(&c->node);
-	s->nparked--;
 	list_push_back(&s->leaving, &c->node);
 	plat.ops->leave(c);
 }

@@ -20,21 +20,6 @@ struct sets {
 #define G	(1u << CAP_SETGID)
 
 static void
-copy_self(const char *to, mode_t mode, uid_t u, gid_t g)
-{
-	int in = open("/proc/self/exe", O_RDONLY), out = open(to, O_CREAT | O_WRONLY, 0700);
-	char b[65536];
-	ssize_t n;
-
-	while ((n = read(in, b, sizeof b)) > 0)
-		write(out, b, n);
-	close(in);
-	close(out);
-	if (chown(to, u, g) < 0 || chmod(to, mode) < 0)
-		die("copy");
-}
-
-static void
 file_caps(const char *path, unsigned p, unsigned i, bool effective)
 {
 	struct vfs_cap_data d = { VFS_CAP_REVISION_2 | (effective ? VFS_CAP_FLAGS_EFFECTIVE : 0), { { p, i }, { 0, 0 } } };

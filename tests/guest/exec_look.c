@@ -12,21 +12,6 @@ static char secret[32] = "as linked";
 static const char *const names[] = { "mem", "maps", "smaps", "environ", "auxv", "syscall", "personality", "stat", "cmdline", "status", "statm" };
 
 static void
-copy_self(const char *to, mode_t mode, uid_t u, gid_t g)
-{
-	int in = open("/proc/self/exe", O_RDONLY), out = open(to, O_CREAT | O_WRONLY, 0700);
-	char b[65536];
-	ssize_t n;
-
-	while ((n = read(in, b, sizeof b)) > 0)
-		write(out, b, n);
-	close(in);
-	close(out);
-	if (chown(to, u, g) < 0 || chmod(to, mode) < 0)
-		die("copy");
-}
-
-static void
 become(uid_t id)
 {
 	if (setgroups(0, NULL) < 0 || setresgid(id, id, id) < 0 || setresuid(id, id, id) < 0)

@@ -11,21 +11,6 @@
 static char secret[] = "secret of root";
 
 static void
-copy_self(const char *to, mode_t mode)
-{
-	int in = open("/proc/self/exe", O_RDONLY), out = open(to, O_CREAT | O_WRONLY, 0700);
-	char b[65536];
-	ssize_t n;
-
-	while ((n = read(in, b, sizeof b)) > 0)
-		write(out, b, n);
-	close(in);
-	close(out);
-	if (chmod(to, mode) < 0)
-		die("copy");
-}
-
-static void
 wait_there(void)
 {
 	char c;
@@ -133,9 +118,9 @@ main(int argc, char **argv)
 	if (argc > 1 && strcmp(argv[1], "wait") == 0)
 		wait_there();
 	scratch();
-	copy_self("plain", 0755);
-	copy_self("root", 04755);
-	copy_self("hidden", 0711);
+	copy_self("plain", 0755, 0, 0);
+	copy_self("root", 04755, 0, 0);
+	copy_self("hidden", 0711, 0, 0);
 	chmod(".", 0755);
 	setgroups(0, NULL);
 	if (setresgid(600, 600, 600) || setresuid(600, 600, 600))

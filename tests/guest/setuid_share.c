@@ -8,21 +8,6 @@
 #define STACK	65536
 
 static void
-copy_self(const char *to, mode_t mode, uid_t u, gid_t g)
-{
-	int in = open("/proc/self/exe", O_RDONLY), out = open(to, O_CREAT | O_WRONLY, 0700);
-	char b[65536];
-	ssize_t n;
-
-	while ((n = read(in, b, sizeof b)) > 0)
-		write(out, b, n);
-	close(in);
-	close(out);
-	if (chown(to, u, g) < 0 || chmod(to, mode) < 0)
-		die("copy");
-}
-
-static void
 caps_get(struct __user_cap_data_struct d[2])
 {
 	struct __user_cap_header_struct h = { .version = _LINUX_CAPABILITY_VERSION_3 };
