@@ -201,6 +201,7 @@ thread_prepare(struct ctx *c, bool mapped, unsigned n)
 	c->sh->self = hdr;
 	c->sh->magic = CTX_MAGIC_VALUE;
 	atomic_store(&c->sh->fp_rest, platform_fp_size - FP_HEAD);
+	atomic_store(&c->sh->fp_mask, fp_features);
 	c->patched = false;
 	atomic_store(&c->sh->bases, plat.ptrace || !plat.fsgsbase ? 0 : BASES_INSN);
 	atomic_store(&c->sh->state, ST_RUN_SLEEP);

@@ -20,9 +20,9 @@
 #define XFEATURE_PKRU	9
 
 uint32_t platform_fp_size;
+uint64_t fp_features;
 
 static uint8_t sw[48];			/* sw_reserved as this host writes it */
-static uint64_t xfeatures;
 static uint32_t mxcsr_mask = 0xffbf, pkru_off;
 
 static uint32_t
@@ -73,11 +73,11 @@ fp_probe(void)
 	if (u32_at(sw, 0) != MAGIC1)
 		return -EOPNOTSUPP;
 	platform_fp_size = u32_at(sw, 4);
-	xfeatures = u64_at(sw, 8);
+	fp_features = u64_at(sw, 8);
 	if (platform_fp_size > FP_MAX || platform_fp_size < FXSAVE_SIZE + 64 + 4 ||
 	    u32_at(sw, 16) != platform_fp_size - 4)
 		return -EOPNOTSUPP;
-	if (xfeatures >> XFEATURE_PKRU & 1) {
+	if (fp_features >> XFEATURE_PKRU & 1) {
 		__cpuid_count(0xd, XFEATURE_PKRU, a, b, c, d);
 		if (b + 8 <= platform_fp_size - 4)
 			pkru_off = b;
@@ -138,7 +138,7 @@ fp_check_head(const void *image)
 		return -EINVAL;
 	if (u32_at(image, 24) & ~mxcsr_mask)
 		return -EINVAL;
-	if (u64_at(image, FXSAVE_SIZE) & ~xfeatures)
+	if (u64_at(image, FXSAVE_SIZE) & ~fp_features)
 		return -EINVAL;
 	for (size_t off = FXSAVE_SIZE + 8; off < FXSAVE_SIZE + 64; off += 8) {
 		if (u64_at(image, off) != 0)

@@ -236,6 +236,7 @@ void space_set_dead_locked(struct space *s);		/* plat.mu held */
 void reap_dying_locked(void);
 
 /* fp.c */
+extern uint64_t fp_features;	/* XSAVE components of an image; the processor may have more */
 int fp_probe(void) MUST_CHECK;
 void fp_clean(void *image);
 int fp_check(const void *image) MUST_CHECK;

@@ -232,6 +232,12 @@ stopped:
 	mov	%gs:CTX_RSP, %rsp
 	jmp	*%gs:CTX_GOTO
 
+	/* Those of an image. The processor may have some that the host allows nobody, and XSAVE would write them too. */
+	.macro	fp_features
+	mov	CTX_FP_MASK(%rbx), %eax
+	mov	CTX_FP_MASK+4(%rbx), %edx
+	.endm
+
 	.macro	where_am_i
 	mov	$CPU_SEGMENT, %eax		/* its limit is the number of the processor */
 	lsl	%eax, %eax
@@ -504,8 +510,7 @@ out_begin:
 	jnz	1b
 	mov	CTX_FP_TO(%rbx), %rcx
 	jrcxz	2f
-	mov	$-1, %eax
-	mov	%eax, %edx
+	fp_features
 	xsave64	(%rcx)
 out_end:
 	movq	$0, CTX_FP_TO(%rbx)
@@ -585,13 +590,11 @@ cas_faulted:
 	jmp	guest_restorer
 
 fp_get:
-	mov	$-1, %eax
-	mov	%eax, %edx
+	fp_features
 	xsave64	CTX_HDR-STUB_CTX_SIZE(%rbx)
 	jmp	stop
 fp_set:
-	mov	$-1, %eax
-	mov	%eax, %edx
+	fp_features
 	xrstor64 CTX_HDR-STUB_CTX_SIZE(%rbx)
 	jmp	stop
 work_end:

@@ -88,6 +88,7 @@
 #define CTX_NOUT	4
 #define CTX_FP_TO	456	/* behind the results */
 #define CTX_FP_REST	464
+#define CTX_FP_MASK	472
 #define OUT_VA		0
 #define OUT_OFF		8
 #define OUT_LEN		12
@@ -200,6 +201,7 @@ struct stub_ctx {
 	struct stub_out	{ uint64_t va; uint32_t off, len; } out[CTX_NOUT];
 	_Atomic uint64_t fp_to;		/* with results: floating point goes there, and starts afresh; 0: not, or done */
 	_Atomic uint32_t fp_rest;	/* bytes of an image behind its head */
+	_Atomic uint64_t fp_mask;	/* what it has; the processor may have more, and XSAVE would write it behind the image */
 };
 
 struct stub_name {
@@ -248,6 +250,7 @@ AT(nout, CTX_OUT_N);
 AT(out, CTX_OUT);
 AT(fp_to, CTX_FP_TO);
 AT(fp_rest, CTX_FP_REST);
+AT(fp_mask, CTX_FP_MASK);
 #undef AT
 _Static_assert(CTX_FLAGS == 64 && CTX_OUT_N % 64 == 0, "lines");
 _Static_assert(DATA_BIG + DATA_BIG_SIZE == STUB_CTX_DATA_END && sizeof(struct stub_ctx) <= CTX_HDR, "ctx");
