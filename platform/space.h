@@ -89,7 +89,7 @@ struct ctx {
 	bool		patched;	/* [t] stopped at a patched call: registers in the header, not in a frame */
 	bool		partial;	/* [t] only the number, the arguments and rax of these were read, or changed */
 	bool		live;		/* [t] and the stub still holds the others */
-	bool		told_out, rebase; /* [t] the header asks for results, or a call for a base: to be taken back */
+	bool		rebase;		/* [t] the header asks for a base to be set by a call: to be taken back */
 	uint32_t	op;		/* [t] what the stub is to do */
 	uint64_t	fp_to;		/* [t] with the results: floating point goes there, and starts afresh; 0: not */
 	bool		fp_saved;	/* [t] the first of these is done */

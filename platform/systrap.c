@@ -234,6 +234,12 @@ header_set(struct ctx *c, unsigned at, uint64_t v)
 	atomic_store_explicit(&c->sh->regs[(at - CTX_REGS) / 8], v, memory_order_relaxed);
 }
 
+static void
+result_set(struct ctx *c, uint64_t v)
+{
+	atomic_store_explicit(&c->sh->call, v, memory_order_relaxed);
+}
+
 /* ---- stops ------------------------------------------------------------------ */
 
 static void
@@ -339,7 +345,7 @@ static void
 data_read(struct ctx *c, const struct abi_regs *r)
 {
 	const uint64_t arg[8] = { r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9, 0, 0 };
-	uint32_t nr = (uint32_t)r->rax, word = nr < plat.nmarshal ? plat.marshal[nr] : 0, w = word;
+	uint32_t nr = (uint32_t)r->rax, word = nr < plat.nmarshal ? plat.marshal[nr] : 0, w = word, in;
 	bool big = false;
 
 	c->nout = 0;
@@ -349,12 +355,13 @@ data_read(struct ctx *c, const struct abi_regs *r)
 	if (word == 0)
 		return;
 	c->words |= word;
+	in = atomic_load_explicit(&c->sh->call_in, memory_order_relaxed);
 	for (unsigned i = 0; i < ARRAY_LEN(c->in); i++, w >>= MARSHAL_SECOND) {
 		uint32_t len, most = DATA_SMALL;
 
 		if (MARSHAL_KIND(w) == MARSHAL_NONE)
 			break;
-		len = atomic_load_explicit(&c->sh->in_len[i], memory_order_relaxed);
+		len = i == 0 ? in & ((1u << IN_LEN_SECOND) - 1) : in >> IN_LEN_SECOND;
 		if (len == 0)
 			continue;
 		c->in[i].off = STUB_CTX_DATA + i * DATA_SMALL;
@@ -374,13 +381,20 @@ data_read(struct ctx *c, const struct abi_regs *r)
 static void
 data_write(struct ctx *c)
 {
-	for (unsigned i = 0; i < c->nout; i++)
-		c->sh->out[i] = (struct stub_out){ .va = c->out[i].va, .off = c->out[i].off, .len = c->out[i].len };
-	if (c->nout != 0 || c->told_out)
-		atomic_store_explicit(&c->sh->nout, c->nout, memory_order_relaxed);
-	if (c->nout != 0)
-		atomic_store_explicit(&c->sh->fp_to, c->fp_to, memory_order_relaxed);
-	c->told_out = c->nout != 0;
+	struct ctx_seg *only = c->nout == 1 && c->out[0].len <= CTX_RESULT_SIZE ? &c->out[0] : NULL;
+
+	/* One line less to fetch for the stub. */
+	if (only != NULL) {
+		memcpy(c->sh->result, c->base + only->off, only->len);
+		only->off = STUB_CTX_SIZE - CTX_HDR + CTX_RESULT;
+	}
+	for (unsigned i = 0; i < c->nout; i++) {
+		struct stub_out *out = i == 0 ? &c->sh->out : &c->sh->out_more[i - 1];
+
+		*out = (struct stub_out){ .va = c->out[i].va, .off = c->out[i].off, .len = c->out[i].len };
+	}
+	atomic_store_explicit(&c->sh->nout, c->nout, memory_order_relaxed);
+	atomic_store_explicit(&c->sh->fp_to, c->fp_to, memory_order_relaxed);
 }
 
 /* A patched call: its number and arguments. */
@@ -389,13 +403,13 @@ call_read(struct ctx *c, struct abi_regs *r, struct stop *stop)
 {
 	c->partial = true;
 	c->lost = atomic_load_explicit(&c->s->sites.lost, memory_order_relaxed);
-	r->rax = header_get(c, CTX_RAX);
-	r->rdi = header_get(c, CTX_RDI);
-	r->rsi = header_get(c, CTX_RSI);
-	r->rdx = header_get(c, CTX_RDX);
-	r->r10 = header_get(c, CTX_R10);
-	r->r8 = header_get(c, CTX_R8);
-	r->r9 = header_get(c, CTX_R9);
+	r->rax = atomic_load_explicit(&c->sh->call, memory_order_relaxed);
+	r->rdi = atomic_load_explicit(&c->sh->args[0], memory_order_relaxed);
+	r->rsi = atomic_load_explicit(&c->sh->args[1], memory_order_relaxed);
+	r->rdx = atomic_load_explicit(&c->sh->args[2], memory_order_relaxed);
+	r->r10 = atomic_load_explicit(&c->sh->args[3], memory_order_relaxed);
+	r->r8 = atomic_load_explicit(&c->sh->args[4], memory_order_relaxed);
+	r->r9 = atomic_load_explicit(&c->sh->args[5], memory_order_relaxed);
 	data_read(c, r);
 	stop_syscall(r, stop, false);
 }
@@ -435,7 +449,7 @@ resume_address(struct ctx *c, const struct abi_regs *r)
 static void
 header_write(struct ctx *c, const struct abi_regs *r)
 {
-	header_set(c, CTX_RAX, r->rax);
+	result_set(c, r->rax);
 	header_set(c, CTX_RBX, r->rbx);
 	header_set(c, CTX_RCX, r->rcx);
 	header_set(c, CTX_RDX, r->rdx);
@@ -722,7 +736,7 @@ regs_load(struct ctx *c, struct abi_regs *regs, bool *back)
 	*back = false;
 	if (c->partial && !c->guest_gs && c->lost == atomic_load_explicit(&c->s->sites.lost, memory_order_relaxed)) {
 		data_write(c);
-		header_set(c, CTX_RAX, regs->rax);
+		result_set(c, regs->rax);
 		if (c->rebase) {
 			atomic_store_explicit(&c->sh->bases, 0, memory_order_relaxed);
 			c->rebase = false;
@@ -839,7 +853,7 @@ systrap_attach(struct ctx *c)
 	c->nslept = 0;
 	c->together = false;
 	c->told_to_spin = c->partial = c->live = c->rebase = false;
-	c->told_out = c->slept = true;
+	c->slept = true;
 	c->op = COP_RESUME;
 	atomic_store_explicit(&c->sh->op, COP_RESUME, memory_order_relaxed);
 	return 0;

@@ -125,14 +125,13 @@ call:
  * small one goes, r14 where its length.  What faults is left to the sentry, see `in_faulted`.
  */
 in:
-	mov	$ST_CALL, %r11d
 	mov	CTX_RAX(%rbx), %eax
 	cmp	$STUB_MARSHAL_CALLS, %eax
-	jae	stop_as
+	jae	call_out
 	movabs	$STUB_MARSHAL, %rcx
 	mov	(%rcx,%rax,4), %ecx
 	and	$0x3fffffff, %ecx
-	jz	stop_as
+	jz	call_out
 	mov	%ecx, %r12d
 	movq	$0, CTX_IN_LEN(%rbx)
 	cld
@@ -197,6 +196,22 @@ in_done:
 	mov	CTX_R12(%rbx), %r12
 	mov	CTX_R13(%rbx), %r13
 	mov	CTX_R14(%rbx), %r14
+/* All at once: the sentry, which looks at this line, would take it away in between. */
+call_out:
+	mov	CTX_SPIN(%rbx), %ecx
+	mov	CTX_IN_LEN+4(%rbx), %eax
+	shl	$IN_LEN_SECOND, %eax
+	or	CTX_IN_LEN(%rbx), %eax
+	mov	%eax, CTX_CALL_IN(%rbx)
+	mov	CTX_RAX(%rbx), %rax
+	mov	%rax, CTX_CALL(%rbx)
+	mov	%rdi, CTX_CALL_ARGS(%rbx)
+	mov	%rsi, CTX_CALL_ARGS+8(%rbx)
+	mov	%rdx, CTX_CALL_ARGS+16(%rbx)
+	mov	%r10, CTX_CALL_ARGS+24(%rbx)
+	mov	%r8, CTX_CALL_ARGS+32(%rbx)
+	mov	%r9, CTX_CALL_ARGS+40(%rbx)
+	mov	$ST_CALL, %r11d
 	jmp	stop_as
 
 /*
@@ -207,8 +222,8 @@ in_done:
  */
 stop:
 	mov	$ST_STOP, %r11d
-stop_as:
 	mov	CTX_SPIN(%rbx), %ecx
+stop_as:
 	mov	%r11d, %eax
 	xchg	%eax, CTX_STATE(%rbx)
 stopped:
@@ -223,7 +238,7 @@ stopped:
 	jmp	1b
 2:	cmp	$ST_BACK, %eax
 	jne	turned
-	mov	CTX_RAX(%rbx), %rax
+	mov	CTX_CALL(%rbx), %rax
 	mov	CTX_RCX(%rbx), %rcx
 	mov	CTX_R11(%rbx), %r11
 	lea	CTX_FLAGS(%rbx), %rsp
@@ -246,13 +261,13 @@ stopped:
 
 wake:
 	mov	%r11d, %r13d
+	mov	%ecx, %r12d
 	where_am_i
 	lea	CTX_STATE(%rbx), %rdi
 	mov	$1, %esi			/* FUTEX_WAKE */
 	mov	$1, %edx
 	mov	$NR_futex, %eax
 	syscall
-	mov	CTX_SPIN(%rbx), %r12d
 2:	mov	CTX_STATE(%rbx), %eax
 	cmp	%r13d, %eax
 	jne	turned
@@ -317,7 +332,7 @@ resume:
 resume_regs:
 	lea	CTX_FLAGS(%rbx), %rsp
 	popf
-	mov	CTX_RAX(%rbx), %rax
+	mov	CTX_CALL(%rbx), %rax
 	mov	CTX_RCX(%rbx), %rcx
 	mov	CTX_RDX(%rbx), %rdx
 	mov	CTX_RSI(%rbx), %rsi
@@ -498,6 +513,7 @@ out:
 	cld
 	mov	CTX_OUT_N(%rbx), %r12d
 	lea	CTX_OUT(%rbx), %r13
+	lea	CTX_OUT_MORE(%rbx), %r15
 	lea	CTX_HDR-STUB_CTX_SIZE(%rbx), %r14
 1:	mov	OUT_VA(%r13), %rdi
 	mov	OUT_OFF(%r13), %esi
@@ -505,7 +521,8 @@ out:
 	mov	OUT_LEN(%r13), %ecx
 out_begin:
 	rep movsb
-	add	$OUT_SIZE, %r13
+	mov	%r15, %r13
+	add	$OUT_SIZE, %r15
 	dec	%r12d
 	jnz	1b
 	mov	CTX_FP_TO(%rbx), %rcx
@@ -515,8 +532,7 @@ out_begin:
 out_end:
 	movq	$0, CTX_FP_TO(%rbx)
 	xrstor64 CTX_HDR-STUB_CTX_SIZE(%rbx)
-2:	movl	$0, CTX_OUT_N(%rbx)
-	jmp	resume_regs
+2:	jmp	resume_regs
 out_faulted:
 	movl	$WAY_OUT, CTX_WAY(%rbx)
 	jmp	stop

@@ -36,10 +36,34 @@
 
 /* A context's header, and the states of its first word. */
 #define CTX_HDR		512
-/* The line that a plain patched call and its answer travel in: nothing else of the header changes hands then. */
+/*
+ * The line that a patched call and its answer travel in.  Both sides look at it while they wait, so whatever else
+ * one of them changes during a call is two lines away: processors fetch lines in pairs.
+ */
 #define CTX_STATE	0
 #define CTX_SPIN	4
-#define CTX_REGS	8
+#define CTX_CALL_IN	4		/* bytes of two arguments that are here */
+#define CTX_CALL	8		/* number; then result */
+#define CTX_CALL_ARGS	16		/* in order; then, unless they are none: */
+#define CTX_OUT_N	16
+#define CTX_OUT		24		/* the first one, others are at CTX_OUT_MORE */
+#define CTX_FP_TO	40		/* behind the results */
+#define CTX_RESULT	48		/* a small one alone */
+#define CTX_RESULT_SIZE	16
+/* What the sentry writes, seldom. */
+#define CTX_OP		64
+#define CTX_BASES	68
+#define CTX_SELF	72
+#define CTX_MAGIC	80
+#define CTX_CASVA	88
+#define CTX_CASOLD	96
+#define CTX_CASNEW	100
+#define CTX_KNOWN	104
+#define CTX_WORK_N	108
+#define CTX_FP_MASK	112
+#define CTX_FP_REST	120
+/* What the stub writes and the sentry looks at when it has to. */
+#define CTX_REGS	128
 #define CTX_RAX		(CTX_REGS + 0)
 #define CTX_ARGS	(CTX_REGS + 8)	/* in order */
 #define CTX_RDI		(CTX_ARGS + 0)
@@ -48,7 +72,6 @@
 #define CTX_R10		(CTX_ARGS + 24)
 #define CTX_R8		(CTX_ARGS + 32)
 #define CTX_R9		(CTX_ARGS + 40)
-/* What the stub writes and the sentry looks at when it has to. */
 #define CTX_FLAGS	(CTX_REGS + 56)
 #define CTX_RSP		(CTX_REGS + 64)
 #define CTX_RBX		(CTX_REGS + 72)
@@ -59,36 +82,24 @@
 #define CTX_R15		(CTX_REGS + 112)
 #define CTX_RCX		(CTX_REGS + 120)
 #define CTX_R11		(CTX_REGS + 128)
-#define CTX_GOTO	144
-#define CTX_FSBASE	152
-#define CTX_IN_LEN	160
-#define CTX_WAY		168
-#define CTX_KICKED	172
-#define CTX_CPU		176
-#define CTX_SEEN	180
-#define CTX_RC		184
-#define CTX_LEFT	188
-#define CTX_UC		192
-#define CTX_ANSWERED	200
-/* What the sentry writes, seldom. */
-#define CTX_OP		256
-#define CTX_BASES	260
-#define CTX_GSBASE	264
-#define CTX_CASVA	272
-#define CTX_CASOLD	280
-#define CTX_CASNEW	284
-#define CTX_SELF	288
-#define CTX_MAGIC	296
-#define CTX_KNOWN	304
-#define CTX_ANSWERS	308
+#define CTX_GOTO	264
+#define CTX_FSBASE	272
+#define CTX_GSBASE	280
+#define CTX_UC		288
+#define CTX_IN_LEN	296
+#define CTX_WAY		304
+#define CTX_KICKED	308
+#define CTX_CPU		312
+#define CTX_SEEN	316
+#define CTX_RC		320
+#define CTX_LEFT	324
+#define CTX_ANSWERED	328
+/* The sentry's again. */
+#define CTX_ANSWERS	384
 #define CTX_NANSWERS	16
-#define CTX_WORK_N	372
-#define CTX_OUT_N	384
-#define CTX_OUT		392
+#define CTX_OUT_MORE	448
 #define CTX_NOUT	4
-#define CTX_FP_TO	456	/* behind the results */
-#define CTX_FP_REST	464
-#define CTX_FP_MASK	472
+#define IN_LEN_SECOND	17	/* bits of the first number */
 #define OUT_VA		0
 #define OUT_OFF		8
 #define OUT_LEN		12
@@ -172,36 +183,51 @@ struct stub_res {
 	_Atomic uint32_t val;		/* pid or tid of MOP_FORK, MOP_THREAD */
 };
 
+struct stub_out {
+	uint64_t	va;
+	uint32_t	off, len;
+};
+
 struct stub_ctx {
 	_Atomic uint32_t state;
-	_Atomic uint32_t spin;		/* how long the stub waits awake */
+	union {
+		_Atomic uint32_t spin;		/* how long the stub waits awake */
+		_Atomic uint32_t call_in;	/* a patched call's arguments that are here: two numbers of bytes, see IN_LEN_SECOND */
+	};
+	_Atomic uint64_t call;		/* a patched call's number, and its result */
+	union {
+		_Atomic uint64_t args[6];
+		struct {
+			_Atomic uint32_t nout, pad0;	/* results to copy */
+			struct stub_out	 out;		/* the first of them */
+			_Atomic uint64_t fp_to;	/* with results: floating point goes there, and starts afresh; 0: not, or done */
+			char		 result[CTX_RESULT_SIZE];
+		};
+	};
+	_Atomic uint32_t op;
+	_Atomic uint32_t bases;		/* BASES_* */
+	uint64_t	self, magic;	/* address of this header in the stub; CTX_MAGIC_VALUE */
+	_Atomic uint64_t cas_va;
+	_Atomic uint32_t cas_old, cas_new;
+	_Atomic uint32_t known;		/* bit n: answers[n] holds */
+	_Atomic uint32_t work_n;	/* commands */
+	_Atomic uint64_t fp_mask;	/* components of an image; the processor may have more, which XSAVE would write behind it */
+	_Atomic uint32_t fp_rest;	/* bytes of an image behind its head */
+	uint32_t	pad1;
 	_Atomic uint64_t regs[17];	/* as CTX_REGS says */
 	_Atomic uint64_t go_to;		/* where a patched call comes back to; what follows it in the text is rcx */
-	_Atomic uint64_t fs_base;
-	_Atomic uint32_t in_len[2];	/* bytes of each argument that are here; 0: not */
+	_Atomic uint64_t fs_base, gs_base;
+	_Atomic uint64_t uc;		/* where the host put the registers */
+	_Atomic uint32_t in_len[2];	/* the stub's own note of call_in; of a trapped rt_sigreturn: bytes of its frame */
 	_Atomic uint32_t way;		/* WAY_* */
 	_Atomic uint32_t kicked;	/* the next call may not be answered by the stub */
 	_Atomic uint32_t cpu;		/* low twelve bits: where it waited last when it did not pay */
 	_Atomic uint32_t cas_seen;
 	_Atomic uint32_t rc, left;	/* of work: the error, the commands that were not done */
-	_Atomic uint64_t uc;		/* where the host put the registers */
 	_Atomic uint64_t answered;	/* calls that were */
 	uint64_t	pad2[6];
-	_Atomic uint32_t op;
-	_Atomic uint32_t bases;		/* BASES_* */
-	_Atomic uint64_t gs_base;
-	_Atomic uint64_t cas_va;
-	_Atomic uint32_t cas_old, cas_new;
-	uint64_t	self, magic;	/* address of this header in the stub; CTX_MAGIC_VALUE */
-	_Atomic uint32_t known;		/* bit n: answers[n] holds */
 	_Atomic uint32_t answers[CTX_NANSWERS]; /* by enum ctx_answer; 0 is unused */
-	_Atomic uint32_t work_n;	/* commands */
-	uint32_t	pad3[2];
-	_Atomic uint32_t nout, pad4;	/* results to copy */
-	struct stub_out	{ uint64_t va; uint32_t off, len; } out[CTX_NOUT];
-	_Atomic uint64_t fp_to;		/* with results: floating point goes there, and starts afresh; 0: not, or done */
-	_Atomic uint32_t fp_rest;	/* bytes of an image behind its head */
-	_Atomic uint64_t fp_mask;	/* what it has; the processor may have more, and XSAVE would write it behind the image */
+	struct stub_out	out_more[CTX_NOUT - 1];
 };
 
 struct stub_name {
@@ -223,9 +249,29 @@ _Static_assert(sizeof(struct stub_cmd) <= STUB_CMD_SIZE, "cmd size");
 _Static_assert(offsetof(struct stub_res, val) == RES_VAL, "res");
 #define AT(field, at)	_Static_assert(offsetof(struct stub_ctx, field) == (at), #field)
 AT(spin, CTX_SPIN);
+AT(call, CTX_CALL);
+AT(call_in, CTX_CALL_IN);
+AT(result, CTX_RESULT);
+AT(args, CTX_CALL_ARGS);
+AT(nout, CTX_OUT_N);
+AT(out, CTX_OUT);
+AT(fp_to, CTX_FP_TO);
+AT(op, CTX_OP);
+AT(bases, CTX_BASES);
+AT(self, CTX_SELF);
+AT(magic, CTX_MAGIC);
+AT(cas_va, CTX_CASVA);
+AT(cas_old, CTX_CASOLD);
+AT(cas_new, CTX_CASNEW);
+AT(known, CTX_KNOWN);
+AT(work_n, CTX_WORK_N);
+AT(fp_mask, CTX_FP_MASK);
+AT(fp_rest, CTX_FP_REST);
 AT(regs, CTX_REGS);
 AT(go_to, CTX_GOTO);
 AT(fs_base, CTX_FSBASE);
+AT(gs_base, CTX_GSBASE);
+AT(uc, CTX_UC);
 AT(in_len, CTX_IN_LEN);
 AT(way, CTX_WAY);
 AT(kicked, CTX_KICKED);
@@ -233,26 +279,11 @@ AT(cpu, CTX_CPU);
 AT(cas_seen, CTX_SEEN);
 AT(rc, CTX_RC);
 AT(left, CTX_LEFT);
-AT(uc, CTX_UC);
 AT(answered, CTX_ANSWERED);
-AT(op, CTX_OP);
-AT(bases, CTX_BASES);
-AT(gs_base, CTX_GSBASE);
-AT(cas_va, CTX_CASVA);
-AT(cas_old, CTX_CASOLD);
-AT(cas_new, CTX_CASNEW);
-AT(self, CTX_SELF);
-AT(magic, CTX_MAGIC);
-AT(known, CTX_KNOWN);
 AT(answers, CTX_ANSWERS);
-AT(work_n, CTX_WORK_N);
-AT(nout, CTX_OUT_N);
-AT(out, CTX_OUT);
-AT(fp_to, CTX_FP_TO);
-AT(fp_rest, CTX_FP_REST);
-AT(fp_mask, CTX_FP_MASK);
+AT(out_more, CTX_OUT_MORE);
 #undef AT
-_Static_assert(CTX_FLAGS == 64 && CTX_OUT_N % 64 == 0, "lines");
+_Static_assert(CTX_OP == 64 && CTX_REGS == 128 && CTX_ANSWERS % 64 == 0, "lines");
 _Static_assert(DATA_BIG + DATA_BIG_SIZE == STUB_CTX_DATA_END && sizeof(struct stub_ctx) <= CTX_HDR, "ctx");
 
 /* The linked stub (blob.S). */

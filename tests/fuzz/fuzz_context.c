@@ -50,7 +50,7 @@ fill(const uint8_t *data, size_t size)
 	/* Most ways are none, and most numbers are no calls. */
 	c.sh->way &= 3;
 	c.live = c.sh->state == ST_CALL;
-	c.sh->regs[(CTX_RAX - CTX_REGS) / 8] %= 2 * WORDS;
+	c.sh->call %= 2 * WORDS;
 	plat.fsgsbase = c.sh->bases & BASES_INSN;
 	/* Small numbers are offsets: an input should not have to guess an address. */
 	if (c.sh->uc < STUB_CTX_SIZE)

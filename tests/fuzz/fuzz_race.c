@@ -65,8 +65,8 @@ scribble_header(uint64_t x)
 	unsigned at = (unsigned)(x >> 20) % (CTX_HDR / 8) * 8;
 	uint64_t v = x;
 
-	if (at == CTX_WAY || at == CTX_RAX)
-		v = x >> 40 & (at == CTX_RAX ? 2 * WORDS - 1 : 3);
+	if (at == CTX_WAY || at == CTX_CALL)
+		v = x >> 40 & (at == CTX_CALL ? 2 * WORDS - 1 : 3);
 	*(volatile uint64_t *)(void *)(set + STUB_CTX_SIZE - CTX_HDR + at) = v;
 }
 
@@ -154,10 +154,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (flags & PATCHED) {
 		n = min(size, sizeof ctx.sh->regs);
 		memcpy((void *)ctx.sh->regs, data, n);
-		ctx.sh->regs[(CTX_RAX - CTX_REGS) / 8] %= 2 * WORDS;
+		memcpy((void *)&ctx.sh->call, data, min(n, sizeof ctx.sh->call + sizeof ctx.sh->args));
+		ctx.sh->call %= 2 * WORDS;
 		atomic_store(&ctx.sh->way, 1 + (flags >> 4) % 3);
 		atomic_store(&ctx.sh->in_len[0], (uint32_t)uc);
-		atomic_store(&ctx.sh->in_len[1], (uint32_t)fp);
+		atomic_store(&ctx.sh->call_in, (uint32_t)(uc ^ fp));
 	}
 	n = min(size, (size_t)FRAME_SIZE);
 	n = min(n, (size_t)(STUB_CTX_SIZE - CTX_HDR - at));
