@@ -106,7 +106,7 @@ has_writable_mapping(struct tmpfs_data *d)
 	struct region *r;
 
 	list_for_each(r, &d->mobj.regions, mobj_link) {
-		if ((r->flags & REGION_SHARED) && (r->maxprot & PROT_WRITE))
+		if (r->may_write)
 			return true;
 	}
 	return false;

@@ -479,7 +479,7 @@ show_syscall(struct task *t, struct proc_inode *p, struct strbuf *sb)
 	}
 	sb_printf(sb, "%lld", (long long)nr);
 	for (int i = 0; i < 6; i++)
-		sb_printf(sb, " 0x%llx", (unsigned long long)s->args[i]);
+		sb_printf(sb, " 0x%llx", (unsigned long long)__atomic_load_n(&s->args[i], __ATOMIC_RELAXED));
 	sb_puts(sb, " 0x0 0x0\n");
 }
 

@@ -96,7 +96,8 @@ struct region {
 	struct mobj	*mobj;		/* counted; NULL for private anonymous */
 	/* Offset in mobj of start.  Private anonymous: where it was made, so that only what the host can merge merges. */
 	uint64_t	 off;
-	struct list	 mobj_link;	/* mobj->regions */
+	struct list	 mobj_link;	/* [mobj] mobj->regions */
+	bool		 may_write;	/* [mobj] shared, and writable or to become so: what flags and maxprot say, when linked */
 	struct list	 link;		/* within one operation: what to let go, what was made */
 	char		 name[80];	/* PR_SET_VMA_ANON_NAME */
 };

@@ -318,6 +318,14 @@ region_clone(struct mm *mm, const struct region *r)
 	return n;
 }
 
+static void
+link_locked(struct region *r)
+{
+	mutex_assert_held(&r->mobj->mu);
+	r->may_write = (r->flags & REGION_SHARED) && (r->maxprot & PROT_WRITE);
+	list_push_back(&r->mobj->regions, &r->mobj_link);
+}
+
 void
 region_link(struct region *r)
 {
@@ -326,7 +334,7 @@ region_link(struct region *r)
 	/* A neighbour in the list may be another address space's, and change the link as well. */
 	mutex_lock(&r->mobj->mu);
 	if (list_empty(&r->mobj_link))
-		list_push_back(&r->mobj->regions, &r->mobj_link);
+		link_locked(r);
 	mutex_unlock(&r->mobj->mu);
 }
 
@@ -343,7 +351,7 @@ region_link_new(struct region *r)
 		r->maxprot &= ~(uint32_t)PROT_WRITE;
 	}
 	if (!err)
-		list_push_back(&r->mobj->regions, &r->mobj_link);
+		link_locked(r);
 	mutex_unlock(&r->mobj->mu);
 	return err;
 }

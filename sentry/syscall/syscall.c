@@ -111,6 +111,13 @@ not_provided(struct task *t, int32_t nr, const struct syscall_desc *d)
 	return d->support == NOSYS_PRIVILEGED ? -EPERM : -ENOSYS;
 }
 
+/* Others may look at it meanwhile, in /proc/PID/syscall. */
+static void
+arg_set(struct task *t, unsigned i, uint64_t v)
+{
+	__atomic_store_n(&t->args[i], v, __ATOMIC_RELAXED);
+}
+
 void
 syscall_dispatch(struct task *t)
 {
@@ -121,12 +128,12 @@ syscall_dispatch(struct task *t)
 
 	if (likely(nr >= 0 && nr < SYSCALL_LIMIT))
 		d = &syscall_table[nr];
-	t->args[0] = r->rdi;
-	t->args[1] = r->rsi;
-	t->args[2] = r->rdx;
-	t->args[3] = r->r10;
-	t->args[4] = r->r8;
-	t->args[5] = r->r9;
+	arg_set(t, 0, r->rdi);
+	arg_set(t, 1, r->rsi);
+	arg_set(t, 2, r->rdx);
+	arg_set(t, 3, r->r10);
+	arg_set(t, 4, r->r8);
+	arg_set(t, 5, r->r9);
 	__atomic_store_n(&t->syscall, nr, __ATOMIC_RELAXED);
 	syscall_task = t;
 	fault_crash();
