@@ -234,6 +234,12 @@ header_set(struct ctx *c, unsigned at, uint64_t v)
 	atomic_store_explicit(&c->sh->regs[(at - CTX_REGS) / 8], v, memory_order_relaxed);
 }
 
+static uint64_t
+arg_get(struct ctx *c, unsigned i)
+{
+	return atomic_load_explicit(&c->sh->args[i], memory_order_relaxed);
+}
+
 static void
 result_set(struct ctx *c, uint64_t v)
 {
@@ -404,12 +410,12 @@ call_read(struct ctx *c, struct abi_regs *r, struct stop *stop)
 	c->partial = true;
 	c->lost = atomic_load_explicit(&c->s->sites.lost, memory_order_relaxed);
 	r->rax = atomic_load_explicit(&c->sh->call, memory_order_relaxed);
-	r->rdi = atomic_load_explicit(&c->sh->args[0], memory_order_relaxed);
-	r->rsi = atomic_load_explicit(&c->sh->args[1], memory_order_relaxed);
-	r->rdx = atomic_load_explicit(&c->sh->args[2], memory_order_relaxed);
-	r->r10 = atomic_load_explicit(&c->sh->args[3], memory_order_relaxed);
-	r->r8 = atomic_load_explicit(&c->sh->args[4], memory_order_relaxed);
-	r->r9 = atomic_load_explicit(&c->sh->args[5], memory_order_relaxed);
+	r->rdi = arg_get(c, 0);
+	r->rsi = arg_get(c, 1);
+	r->rdx = arg_get(c, 2);
+	r->r10 = arg_get(c, 3);
+	r->r8 = arg_get(c, 4);
+	r->r9 = arg_get(c, 5);
 	data_read(c, r);
 	stop_syscall(r, stop, false);
 }

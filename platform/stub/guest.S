@@ -196,12 +196,15 @@ in_done:
 	mov	CTX_R12(%rbx), %r12
 	mov	CTX_R13(%rbx), %r13
 	mov	CTX_R14(%rbx), %r14
-/* All at once: the sentry, which looks at this line, would take it away in between. */
-call_out:
-	mov	CTX_SPIN(%rbx), %ecx
 	mov	CTX_IN_LEN+4(%rbx), %eax
 	shl	$IN_LEN_SECOND, %eax
 	or	CTX_IN_LEN(%rbx), %eax
+/*
+ * All at once: the sentry, which looks at this line, would take it away in between.  eax: for CTX_CALL_IN, which is not
+ * read for a call without arguments to copy.
+ */
+call_out:
+	mov	CTX_SPIN(%rbx), %ecx
 	mov	%eax, CTX_CALL_IN(%rbx)
 	mov	CTX_RAX(%rbx), %rax
 	mov	%rax, CTX_CALL(%rbx)
@@ -526,13 +529,14 @@ out_begin:
 	dec	%r12d
 	jnz	1b
 	mov	CTX_FP_TO(%rbx), %rcx
-	jrcxz	2f
+	test	%rcx, %rcx
+	jz	resume_regs
 	fp_features
 	xsave64	(%rcx)
 out_end:
 	movq	$0, CTX_FP_TO(%rbx)
 	xrstor64 CTX_HDR-STUB_CTX_SIZE(%rbx)
-2:	jmp	resume_regs
+	jmp	resume_regs
 out_faulted:
 	movl	$WAY_OUT, CTX_WAY(%rbx)
 	jmp	stop

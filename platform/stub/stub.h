@@ -99,7 +99,8 @@
 #define CTX_NANSWERS	16
 #define CTX_OUT_MORE	448
 #define CTX_NOUT	4
-#define IN_LEN_SECOND	17	/* bits of the first number */
+/* Bits of the first of CTX_CALL_IN's numbers.  Of a second of 2^15 or more the lower ones are left: fewer bytes than are here. */
+#define IN_LEN_SECOND	17
 #define OUT_VA		0
 #define OUT_OFF		8
 #define OUT_LEN		12
@@ -218,7 +219,7 @@ struct stub_ctx {
 	_Atomic uint64_t go_to;		/* where a patched call comes back to; what follows it in the text is rcx */
 	_Atomic uint64_t fs_base, gs_base;
 	_Atomic uint64_t uc;		/* where the host put the registers */
-	_Atomic uint32_t in_len[2];	/* the stub's own note of call_in; of a trapped rt_sigreturn: bytes of its frame */
+	_Atomic uint32_t in_len[2];	/* what call_in will say; of a trapped rt_sigreturn: the first is for its frame */
 	_Atomic uint32_t way;		/* WAY_* */
 	_Atomic uint32_t kicked;	/* the next call may not be answered by the stub */
 	_Atomic uint32_t cpu;		/* low twelve bits: where it waited last when it did not pay */

@@ -158,7 +158,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		ctx.sh->call %= 2 * WORDS;
 		atomic_store(&ctx.sh->way, 1 + (flags >> 4) % 3);
 		atomic_store(&ctx.sh->in_len[0], (uint32_t)uc);
-		atomic_store(&ctx.sh->call_in, (uint32_t)(uc ^ fp));
+		atomic_store(&ctx.sh->call_in, ((uint32_t)uc & ((1u << IN_LEN_SECOND) - 1)) | (uint32_t)fp << IN_LEN_SECOND);
 	}
 	n = min(size, (size_t)FRAME_SIZE);
 	n = min(n, (size_t)(STUB_CTX_SIZE - CTX_HDR - at));
