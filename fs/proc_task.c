@@ -94,7 +94,7 @@ take_snapshot(struct task *s, bool whole_process, struct snapshot *out)
 	out->nthreads = p->nthreads;
 	out->pending = s->pending.set;
 	out->shared_pending = p->pending.set;
-	out->blocked = atomic_load(&s->sigmask);
+	out->blocked = signal_mask(s);
 	for (int n = 0; n < 64; n++) {
 		uint64_t h = (uint64_t)sh->action[n].handler;
 

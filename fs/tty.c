@@ -119,7 +119,7 @@ job_control(struct tty *tty, struct task *t, int signo)
 	sh = process_lock(p);
 	ignored = (uint64_t)sh->action[signo - 1].handler == 1;
 	process_unlock(sh);
-	ignored |= (atomic_load(&t->sigmask) & sigbit(signo)) != 0;
+	ignored |= (signal_mask(t) & sigbit(signo)) != 0;
 	if (ignored)
 		return signo == SIGTTIN ? -EIO : 0;
 	if (orphaned)

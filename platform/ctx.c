@@ -456,7 +456,7 @@ ctx_regs(struct ctx *c, struct abi_regs *regs)
 void
 ctx_asleep(struct ctx *c, bool asleep)
 {
-	atomic_fetch_add_explicit(&plat.nawake, asleep ? -1 : 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&plat.world->awake, asleep ? -1 : 1, memory_order_relaxed);
 	if (asleep && plat.ops->rest != NULL)
 		plat.ops->rest(c);
 }
@@ -488,7 +488,27 @@ void
 ctx_answer(struct ctx *c, enum ctx_answer which, uint32_t value)
 {
 	atomic_store_explicit(&c->sh->answers[which], value, memory_order_relaxed);
-	atomic_fetch_or_explicit(&c->sh->known, 1u << which, memory_order_release);
+	if ((atomic_load_explicit(&c->sh->known, memory_order_relaxed) & 1u << which) == 0)
+		atomic_fetch_or_explicit(&c->sh->known, 1u << which, memory_order_release);
+}
+
+/* The stub changes the mask first and looks then whether it still may; we the other way round. */
+void
+ctx_ask(struct ctx *c, enum ctx_answer which)
+{
+	atomic_fetch_and(&c->sh->known, ~(1u << which));
+}
+
+uint64_t
+ctx_sigmask(const struct ctx *c)
+{
+	return atomic_load(&c->sh->sigmask);
+}
+
+void
+ctx_set_sigmask(struct ctx *c, uint64_t mask)
+{
+	atomic_store_explicit(&c->sh->sigmask, mask, memory_order_relaxed);
 }
 
 /* ---- data in transit ------------------------------------------------------- */
@@ -746,7 +766,9 @@ make_control_file(const char **why)
 	if (err)
 		return err;
 	plat.ctl_base = base;
-	names_boot(plat.ctl_base + STUB_WORLD_OFF);
+	plat.world = (struct stub_world *)(void *)(plat.ctl_base + STUB_WORLD_OFF);
+	plat.world->cpus = (int32_t)plat.ncpu;
+	names_boot();
 	if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, plat.poke) != 0)
 		return -ENFILE;
 	return 0;

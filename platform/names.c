@@ -10,27 +10,23 @@
 
 #include "platform/space.h"
 
-static struct stub_world before_boot;
-static struct stub_world *world = &before_boot;
-
 void
-names_boot(char *page)
+names_boot(void)
 {
-	world = (struct stub_world *)(void *)page;
 	/* No entry is of state 0. */
-	atomic_store(&world->names, 1);
+	atomic_store(&plat.world->names, 1);
 }
 
 uint64_t
 platform_names(void)
 {
-	return atomic_load(&world->names);
+	return atomic_load(&plat.world->names);
 }
 
 void
 platform_names_changed(void)
 {
-	atomic_fetch_add(&world->names, 1);
+	atomic_fetch_add(&plat.world->names, 1);
 }
 
 /* As guest.S computes it. */
@@ -49,7 +45,7 @@ ctx_forget_links(struct ctx *c)
 {
 	if (!c->names)
 		return;
-	atomic_fetch_and(&c->sh->known, ~(1u << ANSWER_NO_LINK));
+	ctx_ask(c, ANSWER_NO_LINK);
 	c->names = false;
 }
 

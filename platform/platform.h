@@ -237,9 +237,21 @@ int ctx_frame_set(struct ctx *c, uint64_t fp, const void *head) MUST_CHECK;
  */
 enum ctx_answer {
 	ANSWER_PID = 1, ANSWER_UID, ANSWER_GID, ANSWER_EUID, ANSWER_EGID, ANSWER_PPID, ANSWER_PGRP, ANSWER_TID,
-	ANSWER_NO_LINK,
+	ANSWER_NO_LINK, ANSWER_SIGMASK, ANSWER_YIELD,
 };
 void ctx_answer(struct ctx *c, enum ctx_answer which, uint32_t value);
+/*
+ * Not any more: an answer of ANSWER_SIGMASK that the guest gets was complete before this, and its effect is seen after it.
+ * Any thread, as long as c is not freed.
+ */
+void ctx_ask(struct ctx *c, enum ctx_answer which);
+/*
+ * The guest's signal mask, as rt_sigprocmask(2) has it, which the stub changes by itself while it may answer ANSWER_SIGMASK
+ * (its value says nothing).  It lies where the guest can write: any 64 bits at any moment.  set: owner's thread.
+ * Any thread may look, as long as c is not freed.
+ */
+uint64_t ctx_sigmask(const struct ctx *c);
+void ctx_set_sigmask(struct ctx *c, uint64_t mask);
 /*
  * And that readlink(path), of len bytes with its NUL, is EINVAL: what is there is no symbolic link.  names is what
  * platform_names said before that was looked up; the stub says so until platform_names_changed, which everybody calls

@@ -23,7 +23,8 @@
 #define WARM_SPACES	32		/* slots kept with their pages */
 #define PROT_ALL	(PROT_READ | PROT_WRITE | PROT_EXEC)
 
-struct platform plat = { .mu = MUTEX_INIT(RANK_zygote), .ctl = -1, .sock = -1 };
+static struct stub_world before_boot;
+struct platform plat = { .mu = MUTEX_INIT(RANK_zygote), .ctl = -1, .sock = -1, .world = &before_boot };
 
 KMEM_CACHE(space);
 
@@ -95,7 +96,7 @@ space_alloc(struct space **out)
 static bool
 may_spin(void)
 {
-	return atomic_load_explicit(&plat.nawake, memory_order_relaxed) * 2 + ctx_stub_awake <= (int)plat.ncpu;
+	return atomic_load_explicit(&plat.world->awake, memory_order_relaxed) * 2 + ctx_stub_awake <= (int)plat.ncpu;
 }
 
 /* Died before it could hand its pidfd over?  The signal is one that mappers block. */

@@ -143,6 +143,7 @@ struct platform {
 	int		ctl, sock;	/* [I] control file; the end that stubs send to */
 	int		poke[2];	/* [I] wakes the reaper */
 	char		*ctl_base;	/* [I] */
+	struct stub_world *world;	/* [I] what all stubs can read */
 	unsigned	ncpu;		/* [I] */
 	cpu_set_t	cpus;		/* [I] ncpu of them */
 	unsigned	spins_per_us;	/* [I] */
@@ -158,7 +159,6 @@ struct platform {
 	struct list	live, dying;	/* [mu] */
 	bool		reaper_runs;	/* [mu] */
 	bool		stale_donation;	/* [mu] a descriptor that nobody received is on the socket */
-	_Atomic int	nawake;		/* guest threads but for those whose owners sleep */
 	struct {
 #define STAT(name, text)	_Atomic uint64_t name;
 		PLATFORM_STATS(STAT)
@@ -225,8 +225,8 @@ unsigned ctx_renew(struct space *s, unsigned at);	/* then: commands from entry `
 /* stock.c: true when s, whose owner has no more use for it, may be used again: see space_reuse. s->mu held. */
 bool stock_offer(struct space *s) MUST_CHECK;
 
-/* names.c: the world page, as the sentry sees it. */
-void names_boot(char *page);
+/* names.c */
+void names_boot(void);
 
 /* reaper.c: learns of the end of stubs. */
 bool space_is_gone(struct space *s);			/* asks the host */

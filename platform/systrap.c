@@ -518,7 +518,7 @@ is_running(uint32_t state)
 static bool
 is_crowded(void)
 {
-	return atomic_load_explicit(&plat.nawake, memory_order_relaxed) * 2 > (int)plat.ncpu;
+	return atomic_load_explicit(&plat.world->awake, memory_order_relaxed) * 2 > (int)plat.ncpu;
 }
 
 /* May one more thread wait awake on either side? */
@@ -618,7 +618,7 @@ stop_spin(struct ctx *c)
 static unsigned
 kick_tries(void)
 {
-	int n = max(atomic_load_explicit(&plat.nawake, memory_order_relaxed), 0);
+	int n = max(atomic_load_explicit(&plat.world->awake, memory_order_relaxed), 0);
 
 	return KICK_TRIES * (1 + (unsigned)n / max(plat.ncpu, 1u));
 }

@@ -16,6 +16,10 @@
 
 #define SIGSYS		31
 #define NO_LINK		9		/* ANSWER_NO_LINK */
+#define SIGMASK		10		/* ANSWER_SIGMASK */
+#define YIELD		11		/* ANSWER_YIELD */
+#define SIGKILL_BIT	8
+#define SIGSTOP_BIT	18
 #define NR_rt_sigreturn	15
 #define NR_getpid	39
 #define NR_exit		60
@@ -24,9 +28,12 @@
 #define ARCH_SET_GS	0x1001
 #define ARCH_SET_FS	0x1002
 #define CPU_SEGMENT	0x7b
+#define UC_R11		64
 #define UC_RAX		144
+#define UC_RCX		152
 #define UC_RSP		160
 #define UC_RIP		168
+#define UC_EFLAGS	176
 #define UC_FPSTATE	224
 
 	.section .text.guest, "ax"
@@ -71,10 +78,11 @@ answer:
 	bt	%r11d, CTX_KNOWN(%rsp)
 	jnc	call
 	cmp	$NO_LINK, %r11d
-	je	no_link
+	jae	worked_out
 	mov	CTX_ANSWERS(%rsp,%r11,4), %eax
 answered:
 	incq	CTX_ANSWERED(%rsp)
+	.macro	to_guest			/* rax the result */
 	mov	CTX_GOTO(%rsp), %rcx
 	mov	-8(%rcx), %rcx
 	mov	CTX_FLAGS(%rsp), %r11
@@ -82,6 +90,27 @@ answered:
 	popf
 	mov	%gs:CTX_RSP, %rsp
 	jmp	*%gs:CTX_GOTO
+	.endm
+	to_guest
+worked_out:
+	je	no_link
+	cmp	$SIGMASK, %r11d
+	je	sigmask
+/* sched_yield: nothing to do while all guests that are awake have a processor for themselves and one for their owners. */
+	movabs	$STUB_WORLD, %rcx
+	mov	WORLD_AWAKE(%rcx), %eax
+	add	%eax, %eax
+	cmp	WORLD_CPUS(%rcx), %eax
+	jg	call
+	xor	%eax, %eax
+	jmp	answered
+/* rt_sigprocmask: from mask_begin on there is something to take back. */
+sigmask:
+	cmp	$8, %r10
+	jne	call
+	mov	CTX_SIGMASK(%rsp), %r11
+	mov	%r11, CTX_SIGMASK_OLD(%rsp)
+	jmp	mask_begin
 /* readlink: of a buffer with room, and a name that is known to be no link? */
 no_link:
 	test	%edx, %edx
@@ -380,7 +409,7 @@ name:
 	shl	$NAME_SIZE_LOG, %esi
 	lea	STUB_CTX_NAMES+CTX_HDR-STUB_CTX_SIZE(%rsp,%rsi), %r9
 	movabs	$STUB_WORLD, %rcx
-	mov	(%rcx), %r8
+	mov	WORLD_NAMES(%rcx), %r8
 	cmp	%r8, NAME_STATE(%r9)
 	jne	name_unknown
 	cmp	%edx, NAME_LEN(%r9)
@@ -400,6 +429,60 @@ name_unknown:
 	jmp	call
 name_end:
 
+/*
+ * rt_sigprocmask(rdi how, rsi set, rdx oldset), r11 the mask.  The sentry, who makes a signal pending, tells us first to
+ * ask (ctx_ask), and then looks at the mask: if it has seen an old one, we see that, undo what we did and ask.  So what we
+ * do alone is done while no signal at all is pending.  What faults here, or is kicked, goes on at mask_again.
+ */
+	.macro	guest_memory reg		/* what is in the stub's region is no guest's to give */
+	mov	\reg, %rcx
+	shr	$31, %rcx
+	cmp	$0xffff, %rcx			/* GUEST_TOP >> 31 */
+	jae	mask_again
+	.endm
+mask_begin:
+	test	%rsi, %rsi
+	jz	3f
+	guest_memory %rsi
+	/* The sentry may have to read the set again: the old one may not lie over it. */
+	lea	7(%rsi), %rcx
+	sub	%rdx, %rcx
+	cmp	$15, %rcx
+	jb	mask_again
+	mov	(%rsi), %rax
+	cmp	$1, %edi			/* SIG_UNBLOCK */
+	jb	1f
+	je	2f
+	cmp	$2, %edi			/* SIG_SETMASK */
+	je	4f
+	jmp	mask_again
+1:	or	%r11, %rax
+	jmp	4f
+2:	not	%rax
+	and	%r11, %rax
+	jmp	4f
+3:	mov	%r11, %rax
+4:	btr	$SIGKILL_BIT, %rax
+	btr	$SIGSTOP_BIT, %rax
+	test	%rdx, %rdx
+	jz	5f
+	guest_memory %rdx
+	mov	%r11, (%rdx)
+5:	xchg	%rax, CTX_SIGMASK(%rsp)
+	btl	$SIGMASK, CTX_KNOWN(%rsp)
+	jc	mask_done
+mask_again:
+	mov	%gs:CTX_SELF, %rsp
+	mov	CTX_SIGMASK_OLD(%rsp), %rcx
+	mov	%rcx, CTX_SIGMASK(%rsp)
+	jmp	call
+/* A kick from here on finds the call complete: mask_finish. */
+mask_done:
+	incq	CTX_ANSWERED(%rsp)
+	xor	%eax, %eax
+	to_guest
+mask_end:
+
 /* ---- signals: rsi siginfo, rdx ucontext, both on the context set, as is the stack ---- */
 
 	.align	64
@@ -412,6 +495,12 @@ guest_handler:
 	sub	%rcx, %rax
 	lea	name_again(%rip), %rcx
 	cmp	$(name_end - name), %rax
+	jb	elsewhere
+	mov	UC_RIP(%rdx), %rax
+	lea	mask_begin(%rip), %rcx
+	sub	%rcx, %rax
+	lea	mask_again(%rip), %rcx
+	cmp	$(mask_done - mask_begin), %rax
 	jb	elsewhere
 	cmpl	$STUB_SIGKICK, (%rsi)
 	je	kick
@@ -438,14 +527,15 @@ guest_handler:
 	sub	%rcx, %rax
 	cmp	$(cas_end - cas_begin), %rax
 	jb	cas_faulted
-	jmp	1f
+	jmp	in_frame
 kick:
 	mov	UC_RIP(%rdx), %rax
 	lea	guest_entry(%rip), %rcx
 	sub	%rcx, %rax
 	cmp	$(work_end - guest_entry), %rax
 	jb	kicked
-1:	mov	%rdx, CTX_UC(%rbx)
+in_frame:
+	mov	%rdx, CTX_UC(%rbx)
 	movl	$WAY_FRAME, CTX_WAY(%rbx)
 	testl	$BASES_INSN, CTX_BASES(%rbx)
 	jz	1f
@@ -478,6 +568,9 @@ frame_end:
 
 /* A kick in our own code, rax where. */
 kicked:
+	lea	-(mask_done - guest_entry)(%rax), %rcx
+	cmp	$(mask_end - mask_done), %rcx
+	jb	mask_finish
 	cmp	$(call - guest_entry), %rax
 	jae	1f
 	lea	again(%rip), %rcx
@@ -504,6 +597,20 @@ elsewhere:
 	mov	%rcx, UC_RIP(%rdx)
 3:	add	$8, %rsp
 	jmp	guest_restorer
+
+/* The guest is stopped behind the call. */
+mask_finish:
+	mov	CTX_GOTO(%rbx), %rcx
+	mov	%rcx, UC_RIP(%rdx)
+	mov	-8(%rcx), %rcx
+	mov	%rcx, UC_RCX(%rdx)
+	mov	CTX_FLAGS(%rbx), %rcx
+	mov	%rcx, UC_EFLAGS(%rdx)
+	mov	%rcx, UC_R11(%rdx)
+	mov	CTX_RSP(%rbx), %rcx
+	mov	%rcx, UC_RSP(%rdx)
+	movq	$0, UC_RAX(%rdx)
+	jmp	in_frame
 
 stop_again:
 	mov	%gs:CTX_SELF, %rbx
@@ -633,6 +740,8 @@ guest_cas_done:
 	.byte	\which
 	.endm
 answer_calls:
+	answers	14, SIGMASK		/* rt_sigprocmask */
+	answers	24, YIELD		/* sched_yield */
 	answers	39, 1			/* getpid */
 	answers	89, NO_LINK		/* readlink */
 	answers	102, 2			/* getuid */

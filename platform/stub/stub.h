@@ -98,6 +98,9 @@
 #define CTX_ANSWERS	384
 #define CTX_NANSWERS	16
 #define CTX_OUT_MORE	448
+/* What both write, seldom: the guest's signal mask, and what it was before a call that is under way. */
+#define CTX_SIGMASK	496
+#define CTX_SIGMASK_OLD	504
 #define CTX_NOUT	4
 /* Bits of the first of CTX_CALL_IN's numbers.  Of a second of 2^15 or more the lower ones are left: fewer bytes than are here. */
 #define IN_LEN_SECOND	17
@@ -119,6 +122,11 @@
 #define NAME_LEN	8
 #define NAME_TEXT	16
 #define NAME_MAX_LEN	240
+
+/* The world page. */
+#define WORLD_NAMES	0
+#define WORLD_AWAKE	64
+#define WORLD_CPUS	68
 
 /* Bit n: fcntl's command n has a struct flock: F_GETLK, F_SETLK, F_SETLKW, and the same of open file descriptions. */
 #define LOCK_COMMANDS	0x70000000e0
@@ -229,6 +237,7 @@ struct stub_ctx {
 	uint64_t	pad2[6];
 	_Atomic uint32_t answers[CTX_NANSWERS]; /* by enum ctx_answer; 0 is unused */
 	struct stub_out	out_more[CTX_NOUT - 1];
+	_Atomic uint64_t sigmask, sigmask_old;
 };
 
 struct stub_name {
@@ -239,6 +248,9 @@ struct stub_name {
 
 struct stub_world {
 	_Atomic uint64_t names;		/* the state of names, permissions and mounts */
+	uint64_t	pad0[7];
+	_Atomic int32_t	awake;		/* guest threads but for those whose owners sleep */
+	int32_t		cpus;		/* processors for them and their owners */
 };
 
 _Static_assert(sizeof(struct stub_name) == 1 << NAME_SIZE_LOG && offsetof(struct stub_name, text) == NAME_TEXT &&
@@ -283,8 +295,12 @@ AT(left, CTX_LEFT);
 AT(answered, CTX_ANSWERED);
 AT(answers, CTX_ANSWERS);
 AT(out_more, CTX_OUT_MORE);
+AT(sigmask, CTX_SIGMASK);
+AT(sigmask_old, CTX_SIGMASK_OLD);
 #undef AT
 _Static_assert(CTX_OP == 64 && CTX_REGS == 128 && CTX_ANSWERS % 64 == 0, "lines");
+_Static_assert(offsetof(struct stub_world, names) == WORLD_NAMES && offsetof(struct stub_world, awake) == WORLD_AWAKE &&
+    offsetof(struct stub_world, cpus) == WORLD_CPUS, "world");
 _Static_assert(DATA_BIG + DATA_BIG_SIZE == STUB_CTX_DATA_END && sizeof(struct stub_ctx) <= CTX_HDR, "ctx");
 
 /* The linked stub (blob.S). */

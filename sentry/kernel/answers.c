@@ -1,6 +1,7 @@
 /*
  * answers: what a task's stub may say on its behalf, without a call: who it is (ctx_answer), and of names that it has asked
- * about that they are no symbolic links (ctx_no_link).
+ * about that they are no symbolic links (ctx_no_link); what signals it blocks, which the stub changes by itself while none is
+ * pending (signal.c).
  *
  * Whoever changes one of these tells the stubs before anybody can know of the change: a parent's
  * death and a group's new member under the tasks lock, credentials in the call of the task itself.
@@ -53,11 +54,19 @@ answers_cred(struct task *t)
 }
 
 void
+answers_signals_locked(struct task *t)
+{
+	if (!kernel.strace)
+		ctx_answer(t->ctx, ANSWER_SIGMASK, 0);
+}
+
+void
 answers_begin(struct task *t)
 {
 	if (kernel.strace)
 		return;
 	answers_cred(t);
+	ctx_answer(t->ctx, ANSWER_YIELD, 0);
 	mutex_lock(&kernel.tasks_mu);
 	ctx_answer(t->ctx, ANSWER_PID, (uint32_t)t->process->pid);
 	ctx_answer(t->ctx, ANSWER_TID, (uint32_t)t->tid);

@@ -125,7 +125,7 @@ next_step(struct task *t, struct abi_sigaction *sa, struct abi_siginfo *info)
 		task_stop_wait(t);
 		return AGAIN;
 	}
-	signo = signal_dequeue_locked(t, ~atomic_load(&t->sigmask), info);
+	signo = signal_dequeue_locked(t, ~signal_mask(t), info);
 	if (signo == 0) {
 		signal_recalc_locked(t);
 		process_unlock(sh);
@@ -173,7 +173,7 @@ frame_failed(struct task *t, int signo)
 static void
 run_handler(struct task *t, const struct abi_sigaction *sa, const struct abi_siginfo *info)
 {
-	sigset64 mask = atomic_load(&t->sigmask), back = t->restore_mask ? t->saved_mask : mask;
+	sigset64 mask = signal_mask(t), back = t->restore_mask ? t->saved_mask : mask;
 
 	if (sigframe_setup(t, sa, info, back) != 0) {
 		frame_failed(t, info->si_signo);

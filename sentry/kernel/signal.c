@@ -14,7 +14,7 @@
 
 #include "abi/errno.h"
 #include "base/kmem.h"
-#include "sentry/kernel/task.h"
+#include "sentry/kernel/tasktree.h"
 #include "sentry/kernel/timer.h"
 
 #define RLIM_SIGPENDING	11
@@ -235,6 +235,36 @@ signal_dequeue_locked(struct task *t, sigset64 want, struct abi_siginfo *info)
 	return signo;
 }
 
+/* ---- masks --------------------------------------------------------------------- */
+
+sigset64
+signal_mask(const struct task *t)
+{
+	return t->ctx != NULL ? ctx_sigmask(t->ctx) & ~UNBLOCKABLE : atomic_load(&t->sigmask);
+}
+
+static void
+mask_store(struct task *t, sigset64 mask)
+{
+	if (t->ctx != NULL)
+		ctx_set_sigmask(t->ctx, mask);
+	else
+		atomic_store(&t->sigmask, mask);
+}
+
+void
+signal_set_ctx(struct task *t, struct ctx *c)
+{
+	struct sighand *sh = process_lock(t->process);
+	sigset64 mask = signal_mask(t);
+
+	t->ctx = c;
+	mask_store(t, mask);
+	if (c != NULL && (t->pending.set | t->process->pending.set) == 0)
+		answers_signals_locked(t);
+	process_unlock(sh);
+}
+
 /* ---- attention ---------------------------------------------------------------- */
 
 void
@@ -242,11 +272,13 @@ signal_recalc_locked(struct task *t)
 {
 	struct process *p = t->process;
 	sigset64 pending = t->pending.set | p->pending.set;
-	sigset64 open = ~atomic_load_explicit(&t->sigmask, memory_order_relaxed) | t->sigwait;
+	sigset64 open = ~signal_mask(t) | t->sigwait;
 	bool any = (pending & open) != 0 || p->group_exit || p->stop_signo != 0 || t->stopped ||
 	    p->cont_notify || (p->exec_task && p->exec_task != t) || t->exit_now;
 
 	atomic_store(&t->attention, any);
+	if (t->ctx != NULL && pending == 0)
+		answers_signals_locked(t);
 }
 
 bool
@@ -286,16 +318,16 @@ signal_set_mask(struct task *t, sigset64 mask)
 	struct task *o;
 
 	mask &= ~UNBLOCKABLE;
-	if (mask == atomic_load_explicit(&t->sigmask, memory_order_relaxed))
+	if (mask == signal_mask(t))
 		return;
 	sh = process_lock(p);
-	closed = mask & ~atomic_load(&t->sigmask) & p->pending.set;
-	atomic_store(&t->sigmask, mask);
+	closed = mask & ~signal_mask(t) & p->pending.set;
+	mask_store(t, mask);
 	signal_recalc_locked(t);
 	/* What t was woken for and no longer takes is for another thread. */
 	if (closed) {
 		list_for_each(o, &p->threads, thread_link) {
-			if (o != t && !o->exiting && (closed & ~atomic_load(&o->sigmask)))
+			if (o != t && !o->exiting && (closed & ~signal_mask(o)))
 				attend(o);
 		}
 	}
@@ -337,7 +369,7 @@ is_ignored(struct process *p, struct task *t, const struct abi_siginfo *info)
 
 	if (handler == ABI_SIG_DFL && init_is_safe(p, info) && (sigbit(signo) & UNBLOCKABLE))
 		return true;
-	if (t && ((atomic_load(&t->sigmask) | t->sigwait) & sigbit(signo)))
+	if (t && ((signal_mask(t) | t->sigwait) & sigbit(signo)))
 		return false;
 	if (handler == ABI_SIG_DFL)
 		return signal_is_default_ignored(signo) || init_is_safe(p, info);
@@ -363,7 +395,7 @@ wants(struct task *t, int signo)
 		return false;
 	if (signo == SIGKILL)
 		return true;
-	if ((atomic_load(&t->sigmask) & ~t->sigwait) & sigbit(signo))
+	if ((signal_mask(t) & ~t->sigwait) & sigbit(signo))
 		return false;
 	return !t->stopped;
 }
@@ -415,6 +447,23 @@ complete(struct process *p, struct task *target, const struct abi_siginfo *info)
 		attend(t);
 }
 
+/* signo is pending for t, or for p when that is NULL: from now on a mask is what we see it to be. */
+static void
+make_pending(struct process *p, struct task *t, int signo)
+{
+	if (t != NULL) {
+		t->pending.set |= sigbit(signo);
+		if (t->ctx != NULL)
+			ctx_ask(t->ctx, ANSWER_SIGMASK);
+		return;
+	}
+	p->pending.set |= sigbit(signo);
+	list_for_each(t, &p->threads, thread_link) {
+		if (t->ctx != NULL)
+			ctx_ask(t->ctx, ANSWER_SIGMASK);
+	}
+}
+
 static uint64_t
 pending_limit(struct process *p)
 {
@@ -449,7 +498,7 @@ send_locked(struct process *p, struct task *target, const struct abi_siginfo *in
 	} else if (signo >= ABI_SIGRTMIN && info->si_code != SI_USER) {
 		return -EAGAIN;
 	}
-	sp->set |= sigbit(signo);
+	make_pending(p, target, signo);
 	*queued = true;
 	complete(p, target, info);
 	return 0;
@@ -527,7 +576,7 @@ signal_queue_timer_locked(struct process *p, struct task *t, struct sigqueue *q)
 	q->is_timer = true;
 	list_push_back(&sp->queue, &q->link);
 	sp->count++;
-	sp->set |= sigbit(q->info.si_signo);
+	make_pending(p, t, q->info.si_signo);
 	complete(p, t, &q->info);
 	return true;
 }
@@ -575,9 +624,9 @@ signal_force(struct task *t, const struct abi_siginfo *info)
 	bool queued = false;
 
 	/* It cannot be put off: the same instruction would only fault again. */
-	if ((atomic_load(&t->sigmask) & bit) || a->handler == ABI_SIG_IGN) {
+	if ((signal_mask(t) & bit) || a->handler == ABI_SIG_IGN) {
 		a->handler = ABI_SIG_DFL;
-		atomic_store(&t->sigmask, atomic_load(&t->sigmask) & ~bit);
+		mask_store(t, signal_mask(t) & ~bit);
 	}
 	/* A fault leaves no signal behind from before to be taken for it. */
 	sigpending_drop(&t->pending, bit);

@@ -17,6 +17,7 @@ struct process;
 struct pidgroup;
 struct waitq;
 struct abi_regs;
+struct ctx;
 
 typedef uint64_t sigset64;
 #define sigbit(signo)	(1ULL << ((signo) - 1))
@@ -74,6 +75,13 @@ bool signal_pending(struct task *t);
 bool signal_fatal_pending(struct task *t);
 /* Recomputes the flag; caller holds sighand. */
 void signal_recalc_locked(struct task *t);
+/*
+ * The signals that t has blocked; where its guest changes that by itself (answers.c), any, but never SIGKILL or SIGSTOP.
+ * t's own thread, or sighand held.
+ */
+sigset64 signal_mask(const struct task *t);
+/* c becomes t's ctx, or t loses its own (NULL), with the mask that it has. Locks: sighand. */
+void signal_set_ctx(struct task *t, struct ctx *c);
 void signal_set_mask(struct task *t, sigset64 mask);	/* and recalc; SIGKILL/SIGSTOP are removed */
 
 /* Takes the next signal out of `want`, the thread's own first: its number, or 0. Caller holds sighand. */

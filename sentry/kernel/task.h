@@ -138,7 +138,7 @@ struct task {
 	struct tree_node node;		/* [T] by tid */
 
 	/* guest state [t] */
-	struct ctx	*ctx;		/* [t] reads; changes under S, for task_kick; NULL before the first run and after exit */
+	struct ctx	*ctx;		/* [t] reads; changes under S (signal_set_ctx), for task_kick; NULL before the first run and after exit */
 	struct abi_regs	 regs;		/* [t] at a call rax, orig_rax and the arguments only: task_regs */
 	struct mm	*mm;		/* counted; read by others with task_mm_get (alloc_mu) */
 	uint64_t	 fault_trapno, fault_error, fault_cr2;	/* of the last fault, for sigcontext */
@@ -174,7 +174,7 @@ struct task {
 
 	/* signals [S] */
 	struct sigpending pending;
-	_Atomic uint64_t sigmask;	/* written by its own task under S */
+	_Atomic uint64_t sigmask;	/* of a task without ctx; written by its own task under S: signal_mask() */
 	sigset64	 sigwait;	/* [S] rt_sigtimedwait's set: blocked, and yet wanted */
 	sigset64	 saved_mask;	/* [t] sigsuspend, ppoll ... */
 	bool		 restore_mask;	/* [t] put saved_mask back when no handler ran */

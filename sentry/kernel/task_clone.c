@@ -159,7 +159,7 @@ copy_state(struct task *t, struct task *child, const struct clone_request *r)
 		child->set_child_tid = r->child_tid;
 	if (f & CLONE_CHILD_CLEARTID)
 		child->clear_child_tid = r->child_tid;
-	atomic_init(&child->sigmask, atomic_load(&t->sigmask));
+	atomic_init(&child->sigmask, signal_mask(t));
 	if ((f & (CLONE_VM | CLONE_VFORK)) != CLONE_VM) {
 		child->altstack_sp = t->altstack_sp;
 		child->altstack_size = t->altstack_size;

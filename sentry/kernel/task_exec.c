@@ -191,7 +191,6 @@ unshare_all(struct task *t)
 static void
 swap_memory(struct task *t, struct exec_request *r, struct mm *mm, struct ctx *c)
 {
-	struct sighand *sh;
 	struct ctx *old_ctx = t->ctx;
 	struct mm *old;
 
@@ -199,9 +198,7 @@ swap_memory(struct task *t, struct exec_request *r, struct mm *mm, struct ctx *c
 	if (old_ctx)
 		futex_exec(t);
 	task_clear_tid(t);
-	sh = process_lock(t->process);
-	t->ctx = c;
-	process_unlock(sh);
+	signal_set_ctx(t, c);
 	usercopy_end();			/* that is gone with the old program */
 	if (old_ctx)
 		ctx_free(old_ctx);

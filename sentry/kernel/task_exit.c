@@ -123,15 +123,12 @@ note_size(struct process *p, struct mm *mm)
 static void
 release_memory(struct task *t)
 {
-	struct sighand *sh;
 	struct ctx *c = t->ctx;
 	struct mm *mm;
 
 	futex_exit(t);
 	task_clear_tid(t);
-	sh = process_lock(t->process);
-	t->ctx = NULL;
-	process_unlock(sh);
+	signal_set_ctx(t, NULL);
 	if (c)
 		ctx_retire(c);
 	mutex_lock(&t->alloc_mu);

@@ -247,7 +247,6 @@ task_loop(struct task *t)
 static int
 task_begin(struct task *t)
 {
-	struct sighand *sh;
 	struct ctx *c;
 	int err;
 
@@ -263,9 +262,7 @@ task_begin(struct task *t)
 			return err;
 		}
 	}
-	sh = process_lock(t->process);
-	t->ctx = c;
-	process_unlock(sh);
+	signal_set_ctx(t, c);
 	answers_begin(t);
 	/* As Linux, a bad address here is nobody's error. */
 	if (!gaddr_is_null(t->set_child_tid))

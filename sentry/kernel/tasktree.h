@@ -36,6 +36,8 @@ void acct_add(struct rusage_acct *a, const struct rusage_acct *b);
 void answers_family_locked(struct process *p);
 /* All that t's stub may know, at the start of a ctx. */
 void answers_begin(struct task *t);
+/* No signal is pending for t, which has a ctx: its stub may change its mask. sighand held. */
+void answers_signals_locked(struct task *t);
 
 /* ---- the others ------------------------------------------------------------ */
 /* The sentry thread's main for a task whose first program exec brings: run before the loop. */

@@ -43,7 +43,7 @@ mask_set(struct task *t, gaddr_t set, uint64_t size)
 	err = copy_in(t, &mask, set, sizeof mask);
 	if (err)
 		return err;
-	t->saved_mask = atomic_load(&t->sigmask);
+	t->saved_mask = signal_mask(t);
 	t->restore_mask = true;
 	signal_set_mask(t, mask);
 	return 0;

@@ -63,7 +63,7 @@ sys_rt_sigaction(struct task *t, int32_t signo, gaddr_t act, gaddr_t oldact, uin
 int64_t
 sys_rt_sigprocmask(struct task *t, int32_t how, gaddr_t set, gaddr_t oldset, uint64_t size)
 {
-	sigset64 old = atomic_load(&t->sigmask), new;
+	sigset64 old = signal_mask(t), new;
 	int err;
 
 	if (size != ABI_SIGSET_SIZE)
@@ -105,7 +105,7 @@ sys_rt_sigpending(struct task *t, gaddr_t set, uint64_t size)
 	if (size > ABI_SIGSET_SIZE)
 		return -EINVAL;
 	sh = process_lock(t->process);
-	pending = (t->pending.set | t->process->pending.set) & atomic_load(&t->sigmask);
+	pending = (t->pending.set | t->process->pending.set) & signal_mask(t);
 	process_unlock(sh);
 	return copy_out(t, set, &pending, size);
 }
@@ -134,7 +134,7 @@ sys_rt_sigsuspend(struct task *t, gaddr_t mask, uint64_t size)
 	err = copy_in(t, &new, mask, sizeof new);
 	if (err)
 		return err;
-	t->saved_mask = atomic_load(&t->sigmask);
+	t->saved_mask = signal_mask(t);
 	signal_set_mask(t, new);
 	t->restore_mask = true;
 	return wait_for_signal(t, "sigsuspend");

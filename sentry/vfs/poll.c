@@ -8,6 +8,7 @@
 
 #include <poll.h>
 
+#include "abi/errno.h"
 #include "base/kmem.h"
 #include "sentry/kernel/task.h"
 #include "sentry/vfs/fdtable.h"
@@ -82,6 +83,9 @@ poll_wait(struct task *t, struct abi_pollfd *fds, uint32_t n, uint32_t implied, 
 		if (err)
 			break;
 	}
+	/* As on Linux also when time is up, or there was none: ppoll(2) may just have let it through. */
+	if (count == 0 && signal_pending(t))
+		count = -ERESTARTSYS;
 	for (uint32_t i = 0; i < n; i++) {
 		waiter_disarm(&e[i].w);
 		file_put(e[i].f);

@@ -24,6 +24,7 @@ bool ctx_frame_head(struct ctx *c, uint64_t fp, void *head) { (void)c; (void)fp;
 int ctx_frame_set(struct ctx *c, uint64_t fp, const void *head) { (void)c; (void)fp; (void)head; return -ENOENT; }
 void ctx_kick_seen(struct ctx *c) { (void)c; }
 void ctx_answer(struct ctx *c, enum ctx_answer which, uint32_t value) { (void)c; (void)which; (void)value; }
+void ctx_ask(struct ctx *c, enum ctx_answer which) { (void)c; (void)which; }
 void platform_names_changed(void) { }
 uint64_t platform_names(void) { return 1; }
 void ctx_forget_links(struct ctx *c) { (void)c; }

@@ -157,7 +157,7 @@ run_guest(struct ctx *c, struct abi_regs *r, struct stop *st)
 
 #define END() do {							\
 	ctx_free(c);							\
-	ck_assert_int_eq(atomic_load(&plat.nawake), 0);			\
+	ck_assert_int_eq(atomic_load(&plat.world->awake), 0);			\
 	space_free(s);							\
 	platform_shutdown();						\
 } while (0)

@@ -44,7 +44,7 @@ static _Atomic int failures;
 /* ---- the platform ---------------------------------------------------------- */
 
 struct space { int unused; };
-struct ctx { _Atomic bool kicked; };
+struct ctx { _Atomic bool kicked; _Atomic uint64_t sigmask; };
 
 #include "tests/unit/fakestub.h"
 
@@ -72,6 +72,8 @@ int ctx_new(struct space *s, struct ctx **out) { (void)s; *out = calloc(1, sizeo
 void ctx_free(struct ctx *c) { free(c); }
 void ctx_retire(struct ctx *c) { free(c); }
 void ctx_kick(struct ctx *c) { atomic_store(&c->kicked, true); }
+uint64_t ctx_sigmask(const struct ctx *c) { return atomic_load(&c->sigmask); }
+void ctx_set_sigmask(struct ctx *c, uint64_t mask) { atomic_store(&c->sigmask, mask); }
 int ctx_get_fp(struct ctx *c, void *b) { (void)c; memset(b, 0, platform_fp_size); return 0; }
 int ctx_set_fp(struct ctx *c, const void *b) { (void)c; (void)b; return 0; }
 void ctx_reset_fp(struct ctx *c) { (void)c; }
