@@ -215,48 +215,67 @@ static const struct { uint32_t leaf, reg, bit; const char *name; } cpu_flags[] =
 	{ 7, ECX, 10, "vpclmulqdq" }, { 7, ECX, 22, "rdpid" }, { 7, EDX, 4, "fsrm" },
 };
 
-static void
-cpu_brand(char brand[49])
-{
-	uint32_t r[4];
+/* Asked once: in a virtual machine each cpuid is an exit. */
+static struct {
+	char		vendor[13], brand[49];
+	uint32_t	version, misc;		/* eax and ebx of leaf 1 */
+	char		flags[1024];		/* each with a blank before it */
+} cpu;
 
-	memset(brand, 0, 49);
-	for (uint32_t leaf = 0; leaf < 3; leaf++) {
-		if (!__get_cpuid(0x80000002 + leaf, &r[0], &r[1], &r[2], &r[3]))
-			return;
-		memcpy(brand + 16 * leaf, r, 16);
+static void
+cpu_ask_flags(void)
+{
+	struct strbuf sb = STRBUF(cpu.flags, sizeof cpu.flags);
+	uint32_t leaf = 0, r[4] = { 0 };
+
+	for (size_t i = 0; i < ARRAY_LEN(cpu_flags); i++) {
+		if (cpu_flags[i].leaf != leaf) {
+			leaf = cpu_flags[i].leaf;
+			memset(r, 0, sizeof r);
+			__get_cpuid_count(leaf, 0, &r[EAX], &r[EBX], &r[ECX], &r[EDX]);
+		}
+		if (r[cpu_flags[i].reg] >> cpu_flags[i].bit & 1)
+			sb_printf(&sb, " %s", cpu_flags[i].name);
 	}
+}
+
+static void
+cpu_ask(void)
+{
+	uint32_t r[4] = { 0 };
+
+	__get_cpuid(0, &r[EAX], &r[EBX], &r[ECX], &r[EDX]);
+	memcpy(cpu.vendor, &r[EBX], 4);
+	memcpy(cpu.vendor + 4, &r[EDX], 4);
+	memcpy(cpu.vendor + 8, &r[ECX], 4);
+	for (uint32_t leaf = 0; leaf < 3; leaf++) {
+		if (__get_cpuid(0x80000002 + leaf, &r[EAX], &r[EBX], &r[ECX], &r[EDX]))
+			memcpy(cpu.brand + 16 * leaf, r, 16);
+	}
+	__get_cpuid(1, &cpu.version, &cpu.misc, &r[ECX], &r[EDX]);
+	cpu_ask_flags();
 }
 
 static void
 show_cpuinfo(struct task *t, struct proc_inode *p, struct strbuf *sb)
 {
-	uint32_t r[4] = { 0 }, family, model;
-	char vendor[13] = "", brand[49];
+	static struct mutex mu = MUTEX_INIT(RANK_object);
+	uint32_t family, model;
 
 	(void)t, (void)p;
-	__get_cpuid(0, &r[0], &r[1], &r[2], &r[3]);
-	memcpy(vendor, &r[1], 4);
-	memcpy(vendor + 4, &r[3], 4);
-	memcpy(vendor + 8, &r[2], 4);
-	cpu_brand(brand);
-	__get_cpuid(1, &r[0], &r[1], &r[2], &r[3]);
-	family = (r[0] >> 8 & 15) + (r[0] >> 20 & 255);
-	model = (r[0] >> 4 & 15) | (r[0] >> 12 & 0xf0);
+	mutex_lock(&mu);
+	if (cpu.flags[0] == '\0')
+		cpu_ask();
+	mutex_unlock(&mu);
+	family = (cpu.version >> 8 & 15) + (cpu.version >> 20 & 255);
+	model = (cpu.version >> 4 & 15) | (cpu.version >> 12 & 0xf0);
 	for (uint32_t n = 0; n < kernel.ncpus; n++) {
 		sb_printf(sb, "processor\t: %u\nvendor_id\t: %s\ncpu family\t: %u\nmodel\t\t: %u\nmodel name\t: %s\n"
 		    "stepping\t: %u\nphysical id\t: 0\nsiblings\t: %u\ncore id\t\t: %u\ncpu cores\t: %u\n"
-		    "fpu\t\t: yes\nwp\t\t: yes\nflags\t\t:", n, vendor, family, model, brand, r[0] & 15,
-		    kernel.ncpus, n, kernel.ncpus);
-		for (size_t i = 0; i < ARRAY_LEN(cpu_flags); i++) {
-			uint32_t f[4] = { 0 };
-
-			if (__get_cpuid_count(cpu_flags[i].leaf, 0, &f[0], &f[1], &f[2], &f[3]) &&
-			    (f[cpu_flags[i].reg] >> cpu_flags[i].bit & 1))
-				sb_printf(sb, " %s", cpu_flags[i].name);
-		}
-		sb_printf(sb, "\nclflush size\t: %u\naddress sizes\t: 48 bits physical, 48 bits virtual\n\n",
-		    (r[1] >> 8 & 255) * 8);
+		    "fpu\t\t: yes\nwp\t\t: yes\nflags\t\t:%s\n"
+		    "clflush size\t: %u\naddress sizes\t: 48 bits physical, 48 bits virtual\n\n",
+		    n, cpu.vendor, family, model, cpu.brand, cpu.version & 15, kernel.ncpus, n, kernel.ncpus,
+		    cpu.flags, (cpu.misc >> 8 & 255) * 8);
 	}
 }
 
@@ -323,36 +342,36 @@ lookup_task(struct task *t, struct proc_inode *dir, const char *name, struct ino
 	return proc_inode_new(dir->inode.super, &proc_task_dir, s, -1, out);
 }
 
-struct next_pid { int32_t from, best; };
+struct listing {
+	struct file	*f;
+	struct dirsink	*d;
+};
 
 static bool
-note_pid(struct process *p, void *arg)
+list_process(struct process *p, void *arg)
 {
-	struct next_pid *n = arg;
+	const struct listing *l = arg;
+	char name[16];
+	struct strbuf sb = STRBUF(name, sizeof name);
+	int64_t next = PROC_POS_DYNAMIC + p->pid + 1;
 
-	if (p->pid >= n->from && (n->best == 0 || p->pid < n->best))
-		n->best = p->pid;
+	if (next <= l->f->pos)
+		return true;
+	sb_printf(&sb, "%d", p->pid);
+	if (!l->d->emit(l->d, name, sb.len, 0x40000000ULL + (uint64_t)p->pid, S_IFDIR >> 12, next))
+		return false;
+	l->f->pos = next;
 	return true;
 }
 
 static int
 readdir_tasks(struct file *f, struct task *t, struct proc_inode *dir, struct dirsink *d)
 {
-	(void)t, (void)dir;
-	for (;;) {
-		struct next_pid n = { .from = (int32_t)(f->pos - PROC_POS_DYNAMIC) };
-		char name[16];
-		struct strbuf sb = STRBUF(name, sizeof name);
+	struct listing l = { f, d };
 
-		process_each(note_pid, &n);
-		if (n.best == 0)
-			return 0;
-		sb_printf(&sb, "%d", n.best);
-		if (!d->emit(d, name, sb.len, 0x40000000ULL + (uint64_t)n.best, S_IFDIR >> 12,
-		    PROC_POS_DYNAMIC + n.best + 1))
-			return 0;
-		f->pos = PROC_POS_DYNAMIC + n.best + 1;
-	}
+	(void)t, (void)dir;
+	process_each(list_process, &l);
+	return 0;
 }
 
 /* ---- net: only what exists -------------------------------------------------- */

@@ -700,30 +700,13 @@ lookup_thread(struct task *t, struct proc_inode *dir, const char *name, struct i
 	return proc_inode_new(dir->inode.super, &proc_thread_dir, s, -1, out);
 }
 
-/* The smallest tid of the process at or above *tid. */
-static bool
-next_thread(struct process *p, int32_t *tid)
-{
-	int32_t best = 0;
-	struct task *s;
-	struct sighand *sh = process_lock(p);
-
-	list_for_each(s, &p->threads, thread_link) {
-		if (s->tid >= *tid && (best == 0 || s->tid < best))
-			best = s->tid;
-	}
-	process_unlock(sh);
-	*tid = best;
-	return best != 0;
-}
-
 static int
 readdir_threads(struct file *f, struct task *t, struct proc_inode *dir, struct dirsink *d)
 {
 	int32_t tid = (int32_t)(f->pos - PROC_POS_DYNAMIC);
 
 	(void)t;
-	while (next_thread(dir->task->process, &tid)) {
+	while ((tid = process_next_thread(dir->task->process, tid)) != 0) {
 		char name[16];
 		struct strbuf sb = STRBUF(name, sizeof name);
 

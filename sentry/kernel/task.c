@@ -542,6 +542,23 @@ process_each(bool (*fn)(struct process *p, void *arg), void *arg)
 	}
 }
 
+int32_t
+process_next_thread(struct process *p, int32_t from)
+{
+	int32_t tid = 0;
+	struct tree_node *n;
+
+	mutex_lock(&kernel.tasks_mu);
+	for (n = tree_find_ge(&kernel.tasks, &from, task_key); n && tid == 0; n = tree_next(n)) {
+		const struct task *t = container_of(n, struct task, node);
+
+		if (t->process == p)
+			tid = t->tid;
+	}
+	mutex_unlock(&kernel.tasks_mu);
+	return tid;
+}
+
 /* ---- what others may look at ----------------------------------------------- */
 
 struct mm *

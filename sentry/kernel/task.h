@@ -271,6 +271,7 @@ int32_t process_ppid(struct process *p);
 bool process_orphaned_pgrp(struct pidgroup *g);		/* tasks held */
 /* Calls fn for each process (leader tasks, counted during the call, tasks lock not held). */
 void process_each(bool (*fn)(struct process *p, void *arg), void *arg);
+int32_t process_next_thread(struct process *p, int32_t from); /* the lowest tid of p that is not below from; 0: none. Locks: tasks */
 uint64_t task_rlimit(struct task *t, int resource);	/* soft limit */
 void task_set_comm(struct task *t, const char *name);
 /* A task's name in a text of lines: newlines and backslashes written out, as in /proc/PID/status. */
