@@ -16,6 +16,7 @@
 
 #define CHUNK_MAX	(4ULL << 20)	/* room taken in advance */
 #define PIECE_MAX	(64ULL << 20)	/* of one allocation */
+#define HOLE_MIN	(64ULL << 10)	/* zeros of a copy that are left out */
 #define HOLE_FILL	(2ULL << 20)	/* what a mapping fills at a time */
 #define APPEND_MAX	(1ULL << 20)	/* bytes of one append that land together */
 
@@ -619,6 +620,26 @@ tmpfs_data_seek(struct tmpfs_data *d, uint64_t off, bool hole)
 	return found;
 }
 
+static bool
+is_zero(const char *p)
+{
+	return p[0] == 0 && memcmp(p, p + 1, HOLE_MIN - 1) == 0;
+}
+
+/* What came as zeros is a hole again, as it was in a sparse file: [at, at + len) at p, of a file that nobody else has. */
+static int
+leave_holes(struct tmpfs_data *d, uint64_t at, const char *p, uint64_t len)
+{
+	uint64_t skip = (HOLE_MIN - at % HOLE_MIN) % HOLE_MIN;
+	int err = 0;
+
+	for (; !err && skip + HOLE_MIN <= len; skip += HOLE_MIN) {
+		if (is_zero(p + skip))
+			err = tmpfs_data_punch(d, at + skip, HOLE_MIN);
+	}
+	return err;
+}
+
 int
 tmpfs_data_load(struct tmpfs_data *d, struct task *t, struct file *from, uint64_t size)
 {
@@ -646,6 +667,9 @@ tmpfs_data_load(struct tmpfs_data *d, struct task *t, struct file *from, uint64_
 			return (int)n;
 		if (n == 0)
 			break;		/* shorter than it was: the rest is a hole */
+		err = leave_holes(d, at, p, (uint64_t)n);
+		if (err)
+			return err;
 		at += (uint64_t)n;
 	}
 	mutex_lock(&d->mu);

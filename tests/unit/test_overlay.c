@@ -202,6 +202,18 @@ expect_file(struct file *f, const char *want)
 }
 
 static void
+expect_file_at(struct file *f, const char *want, size_t len, uint64_t off)
+{
+	char buf[16];
+	struct iobuf b;
+
+	iob_init_kernel(&b, buf, len);
+	ck_assert_int_eq(f->ops->pread(f, NULL, &b, (int64_t)off), (int64_t)len);
+	iob_fini(&b);
+	ck_assert_mem_eq(buf, want, len);
+}
+
+static void
 expect(struct inode *root, const char *path, const char *want)
 {
 	struct inode *i = at(root, path);
@@ -340,6 +352,30 @@ START_TEST(copies_up)
 	expect(fs->root, "f", "HEllo\n");
 	expect(lower->root, "f", "hello\n");
 	shell("test \"$(cat f)\" = hello");
+}
+END_TEST
+
+/* A sparse file is copied as one, at the price of what is in it. */
+START_TEST(copies_up_holes)
+{
+	const uint64_t tail = (8ULL << 20) + 4096;
+	struct inode *i;
+	struct iattr a;
+	struct file *w;
+
+	shell("printf begin > holes && truncate -s 8M holes && head -c 4096 /dev/zero | tr '\\0' t >> holes && truncate -s 40M holes");
+	i = at(fs->root, "holes");
+	w = opened(i, O_RDWR);
+	ck_assert_int_eq(put(w, "BE", 2, 0), 2);
+	a = attr(i);
+	ck_assert_uint_eq(a.size, 40ULL << 20);
+	ck_assert_uint_le(a.blocks, 2 * (64 << 10) / 512);
+	expect_file_at(w, "BEgin", 5, 0);
+	expect_file_at(w, "\0\0\0\0", 4, tail - 4096 - 4);
+	expect_file_at(w, "tttt", 4, tail - 4096);
+	expect_file_at(w, "tttt", 4, tail - 4);
+	file_put(w);
+	inode_put(i);
 }
 END_TEST
 
@@ -559,6 +595,7 @@ main(void)
 	tcase_set_timeout(c, 60);
 	tcase_add_test(c, reads_lower);
 	tcase_add_test(c, copies_up);
+	tcase_add_test(c, copies_up_holes);
 	tcase_add_test(c, attributes);
 	tcase_add_test(c, whiteouts);
 	tcase_add_test(c, renames);
