@@ -4,14 +4,19 @@
 
 cp -a "$ROOT" "$WORK/root"
 ROOT=$WORK/root
-truncate -s 1536M "$ROOT/large"
-truncate -s 5M "$ROOT/small"
+yes | head -c 1G >"$ROOT/large"
+yes | head -c 5M >"$ROOT/small"
+truncate -s 5M "$ROOT/sparse"
 
 for platform in systrap ptrace; do
 	# shellcheck disable=SC2016
-	inside --platform $platform -- /bin/sh -c '(: >>/large) & sleep 0.1; kill -9 $!; wait $!; echo $?; stat -c %b /large'
-	is_out "137
-0" "$platform: killed, and nothing of it is there"
+	inside --platform $platform -- /bin/sh -c 'free() { stat -f -c %f /; }; before=$(free)
+		(: >>/large) & sleep 0.05; kill -9 $!; wait $!; echo $? $((before - $(free)))
+		: >>/large; echo $((before - $(free)))'
+	is_out "137 0
+262144" "$platform: killed, and nothing of it is there"
 	inside --platform $platform -- /bin/sh -c ': >>/small; stat -c %b /small'
 	is_out 10240 "$platform: copied"
+	inside --platform $platform -- /bin/sh -c 'printf x >>/sparse; stat -c "%s %b" /sparse'
+	is_out "5242881 8" "$platform: copied with its holes"
 done
