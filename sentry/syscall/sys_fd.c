@@ -93,7 +93,7 @@ sys_dup3(struct task *t, int32_t oldfd, int32_t newfd, int32_t flags)
 #define SETFL_MASK	((uint32_t)(O_APPEND | O_NONBLOCK | O_ASYNC | O_DIRECT | O_NOATIME))
 
 static int
-set_status_flags(struct task *t, struct file *f, uint32_t want)
+set_status_flags(struct task *t, struct file *f, int32_t fd, uint32_t want)
 {
 	uint32_t old = f->flags, new = (old & ~SETFL_MASK) | (want & SETFL_MASK);
 	int err;
@@ -102,7 +102,7 @@ set_status_flags(struct task *t, struct file *f, uint32_t want)
 		return -EPERM;
 	err = f->ops->setflags(f, t, new);
 	if (!err && ((new ^ old) & O_ASYNC))
-		err = file_async_set(f, new & O_ASYNC);
+		err = file_async_set(f, fd, new & O_ASYNC);
 	if (!err)
 		f->flags = new;
 	return err;
@@ -203,7 +203,7 @@ fcntl_file(struct task *t, struct file *f, int32_t fd, uint32_t cmd, uint64_t ar
 {
 	switch (cmd) {
 	case F_SETFL:
-		return set_status_flags(t, f, (uint32_t)arg);
+		return set_status_flags(t, f, fd, (uint32_t)arg);
 	case CMD_GETLK:
 	case CMD_SETLK:
 	case CMD_SETLKW:
@@ -303,7 +303,7 @@ sys_ioctl(struct task *t, int32_t fd, uint32_t cmd, gaddr_t arg)
 		if (cmd == FIOASYNC && (S_ISREG(f->inode->type) || S_ISDIR(f->inode->type)) &&
 		    !(f->flags & O_ASYNC) == (on != 0))
 			return -ENOTTY;
-		return set_status_flags(t, f, on ? f->flags | flag : f->flags & ~flag);
+		return set_status_flags(t, f, fd, on ? f->flags | flag : f->flags & ~flag);
 	default:
 		break;
 	}

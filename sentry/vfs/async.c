@@ -5,16 +5,24 @@
  * stack, and whoever comes first sends: the writer that caused it, on its way out, or a kernel thread.
  */
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 
 #include "base/kmem.h"
 #include "sentry/kernel/task.h"
 #include "sentry/vfs/file.h"
 
+#define IN_EVENTS	(POLLIN | POLLRDNORM | POLLPRI | POLLRDBAND)
+#define OUT_EVENTS	(POLLOUT | POLLWRNORM | POLLWRBAND)
+/* Signals whose si_code has meanings of its own. */
+#define OWN_CODES	(sigbit(SIGILL) | sigbit(SIGFPE) | sigbit(SIGSEGV) | sigbit(SIGBUS) | sigbit(SIGTRAP) | sigbit(SIGCHLD) | sigbit(SIGSYS))
+
 /* Owned by its file; not on the stack once async_mu has been held after waiter_disarm. */
 struct async {
 	struct waiter	w;
 	struct file	*f;		/* [I] borrowed */
+	int32_t		fd;		/* [I] by which it was asked for */
+	_Atomic uint32_t events;	/* the last ones; 0: any that f is open for */
 	_Atomic bool	queued;
 	struct async	*next;
 };
@@ -31,7 +39,7 @@ async_wake(struct waiter *w, uint32_t events)
 {
 	struct async *a = container_of(w, struct async, w);
 
-	(void)events;
+	atomic_store(&a->events, events);
 	if (atomic_exchange(&a->queued, true))
 		return;
 	a->next = atomic_load_explicit(&fired, memory_order_relaxed);
@@ -61,9 +69,34 @@ send_to_process(const struct fowner *o, struct process *p, const struct abi_sigi
 	task_put(t);
 }
 
-static void
-send(struct file *f)
+static bool
+is_writer(const struct file *f)
 {
+	return (f->mode & (FMODE_READ | FMODE_WRITE)) == FMODE_WRITE;
+}
+
+/* With a signal of its owner's choice come the event, and the descriptor. */
+static void
+fill(struct abi_siginfo *info, const struct async *a, int signo)
+{
+	uint32_t events = atomic_load(&a->events);
+	bool out = events != 0 ? (events & IN_EVENTS) == 0 : is_writer(a->f);
+
+	siginfo_kernel(info, signo ? signo : SIGIO);
+	if (signo == 0)
+		return;
+	info->si_code = out ? POLL_OUT : POLL_IN;
+	info->si_band = out ? OUT_EVENTS : POLLIN | POLLRDNORM;
+	info->si_fd = a->fd;
+	/* There POLL_IN would be something else. */
+	if (signo != SIGIO && (sigbit(signo) & OWN_CODES))
+		info->si_code = SI_SIGIO;
+}
+
+static void
+send(const struct async *a)
+{
+	struct file *f = a->f;
 	struct abi_siginfo info;
 	struct fowner o;
 
@@ -73,7 +106,7 @@ send(struct file *f)
 	mutex_unlock(&f->owner.mu);
 	if (o.id == 0)
 		return;
-	siginfo_kernel(&info, o.signo ? o.signo : SIGIO);
+	fill(&info, a, o.signo);
 	if (o.type == 0) {			/* F_OWNER_TID */
 		struct task *t = task_find_get(o.id);
 
@@ -102,7 +135,7 @@ drain_locked(void)
 	for (; a; a = next) {
 		next = a->next;
 		atomic_store(&a->queued, false);
-		send(a->f);
+		send(a);
 	}
 }
 
@@ -129,7 +162,7 @@ async_thread(void *arg)
 }
 
 int
-file_async_set(struct file *f, bool on)
+file_async_set(struct file *f, int32_t fd, bool on)
 {
 	struct async *a, *old = NULL;
 	int err = 0;
@@ -144,8 +177,10 @@ file_async_set(struct file *f, bool on)
 	}
 	if (!err && on && f->async == NULL) {
 		a->f = f;
+		a->fd = fd;
 		waiter_init_fn(&a->w, async_wake);
-		waiter_queue(&a->w, f->wq, 0);
+		/* Both ends of a pipe have one queue. */
+		waiter_queue(&a->w, f->wq, (f->mode & FMODE_WRITE) == 0 ? IN_EVENTS : is_writer(f) ? OUT_EVENTS : 0);
 		f->async = steal(&a);
 	} else if (!on && f->async) {
 		old = f->async;

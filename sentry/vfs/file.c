@@ -113,7 +113,7 @@ file_release(struct file *f)
 	if (atomic_load(&f->epolled))
 		epoll_file_gone(f);
 	if (f->async)
-		WARN_ONCE(file_async_set(f, false) != 0);
+		WARN_ONCE(file_async_set(f, -1, false) != 0);
 	if (!(f->mode & FMODE_PATH)) {
 		flock_file_gone(f);
 		if (f->mode & FMODE_WROTE_COUNT)

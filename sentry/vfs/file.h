@@ -130,8 +130,8 @@ void vfs_exec_done(struct file *f);	/* undoes the deny-write of vfs_open_exec */
 int dev_open(struct task *t, struct inode *i, uint32_t flags, struct file **out) MUST_CHECK;	/* fs/dev.c: S_IFCHR by rdev; -ENXIO */
 int fifo_open(struct task *t, struct inode *i, uint32_t flags, struct file **out) MUST_CHECK;	/* fs/pipe.c; may wait */
 
-/* O_ASYNC on or off. */
-int file_async_set(struct file *f, bool on) MUST_CHECK;
+/* O_ASYNC on, by descriptor fd, or off. */
+int file_async_set(struct file *f, int32_t fd, bool on) MUST_CHECK;
 void file_async_run(void);	/* sends what has fired by now; no lock held */
 /* F_ADD_SEALS (add) and F_GET_SEALS; -EINVAL for what is not a memfd. fs/memfd.c. */
 int64_t memfd_seals(struct task *t, struct file *f, bool add, uint32_t seals);
