@@ -39,6 +39,7 @@ struct proc_entry {
 	bool		 owner_only;	/* text shows only to who may inspect the task (environ, maps, mem ...) */
 	bool		 mem;		/* the file is the task's memory */
 	bool		 strict;	/* the mode binds root as well (/proc/sys) */
+	bool		 of_mounts;	/* poll(2) tells of changes of mounts */
 };
 
 struct proc_inode {

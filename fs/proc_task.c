@@ -742,6 +742,7 @@ link_ns(struct task *t, struct proc_inode *p, char *buf, size_t size)
 
 #define DIR_ROW(n, m, kids)	{ .name = n, .mode = S_IFDIR | (m), .children = kids }
 #define TEXT_ROW(n, m, fn)	{ .name = n, .mode = S_IFREG | (m), .show = fn }
+#define MOUNTS_ROW(n, fn)	{ .name = n, .mode = S_IFREG | 0444, .show = fn, .of_mounts = true }
 #define OWN_ROW(n, m, fn)	{ .name = n, .mode = S_IFREG | (m), .show = fn, .owner_only = true }
 #define MM_ROW(n, m, fn)	{ .name = n, .mode = S_IFREG | (m), .show_mm = fn, .owner_only = true }
 #define NS_ROW(n)		{ .name = n, .mode = S_IFLNK | 0777, .link = link_ns }
@@ -768,8 +769,8 @@ extern const struct proc_entry proc_net_rows[];
 	TEXT_ROW("loginuid", 0644, show_sessionid),			\
 	MM_ROW("maps", 0444, show_maps),				\
 	{ .name = "mem", .mode = S_IFREG | 0600, .owner_only = true, .mem = true }, \
-	TEXT_ROW("mountinfo", 0444, show_mountinfo),			\
-	TEXT_ROW("mounts", 0444, show_mounts),				\
+	MOUNTS_ROW("mountinfo", show_mountinfo),			\
+	MOUNTS_ROW("mounts", show_mounts),				\
 	DIR_ROW("net", 0555, proc_net_rows),				\
 	DIR_ROW("ns", 0511, ns_rows),					\
 	TEXT_ROW("oom_score", 0444, show_oom_score),			\

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/stat.h>
+#include <poll.h>
 #include <string.h>
 
 #include "base/kmem.h"
@@ -17,6 +18,7 @@
 #include "sentry/mm/usercopy.h"
 #include "sentry/syscall/syscall.h"
 #include "sentry/vfs/file.h"
+#include "sentry/vfs/mount.h"
 
 #define TEXT_MIN	4096ULL
 #define TEXT_MAX	(64ULL << 20)
@@ -27,6 +29,7 @@ KMEM_CACHE(super);
 
 struct proc_file {
 	struct file	 file;		/* first */
+	_Atomic uint64_t mounts;	/* changes of mounts that poll has told of, or that were before it was opened */
 	uint64_t	 mm;		/* [I] the number of the memory that whoever opened it may see; 0: none */
 	struct mutex	 mu;		/* rank object */
 	char		*text;		/* [m] owned; [I] of a row that is made at_open */
@@ -479,17 +482,28 @@ proc_file_free(struct file *f)
 	obj_free(proc_file, pf);
 }
 
-#define PROC_FILE_OPS(name, rd, prd, wr, pwr, sk, rdir)			\
+/* As on Linux a change is told once, to whoever asks first. */
+static uint32_t
+mounts_ready(struct file *f, uint32_t events)
+{
+	uint64_t now = mounts_changes();
+
+	(void)events;
+	return POLLIN | POLLRDNORM | (atomic_exchange(&proc_file_of(f)->mounts, now) != now ? POLLERR | POLLPRI : 0);
+}
+
+#define PROC_FILE_OPS(name, rd, prd, wr, pwr, sk, rdir, rdy)		\
 static const struct file_ops name = {					\
 	.kind = "proc", .read = rd, .write = wr, .pread = prd, .pwrite = pwr, \
-	.seek = sk, .readdir = rdir, .ready = file_always_ready,	\
+	.seek = sk, .readdir = rdir, .ready = rdy,			\
 	.ioctl = file_no_ioctl, .mmap = file_no_mmap, .fsync = file_no_fsync, \
 	.truncate = file_no_truncate, .fallocate = file_no_fallocate,	\
 	.setflags = file_any_flags, .flush = file_no_flush, .free = proc_file_free }
 
-PROC_FILE_OPS(proc_text_ops, file_read_pos, proc_pread, file_write_pos, proc_pwrite, proc_seek, file_no_readdir);
-PROC_FILE_OPS(proc_mem_ops, file_read_pos, mem_pread, file_write_pos, mem_pwrite, proc_seek, file_no_readdir);
-PROC_FILE_OPS(proc_dir_ops, file_is_dir_read, dir_no_pread, file_no_write, file_no_pwrite, file_seek_dir, proc_readdir);
+PROC_FILE_OPS(proc_text_ops, file_read_pos, proc_pread, file_write_pos, proc_pwrite, proc_seek, file_no_readdir, file_always_ready);
+PROC_FILE_OPS(proc_mounts_ops, file_read_pos, proc_pread, file_write_pos, proc_pwrite, proc_seek, file_no_readdir, mounts_ready);
+PROC_FILE_OPS(proc_mem_ops, file_read_pos, mem_pread, file_write_pos, mem_pwrite, proc_seek, file_no_readdir, file_always_ready);
+PROC_FILE_OPS(proc_dir_ops, file_is_dir_read, dir_no_pread, file_no_write, file_no_pwrite, file_seek_dir, proc_readdir, file_always_ready);
 
 struct process *
 proc_dir_process(struct file *f)
@@ -507,7 +521,7 @@ proc_open(struct task *t, struct inode *i, uint32_t flags, struct file **out)
 {
 	struct proc_inode *p = proc_of(i);
 	const struct file_ops *ops = p->e->mem ? &proc_mem_ops :
-	    (p->e->mode & S_IFMT) == S_IFDIR ? &proc_dir_ops : &proc_text_ops;
+	    (p->e->mode & S_IFMT) == S_IFDIR ? &proc_dir_ops : p->e->of_mounts ? &proc_mounts_ops : &proc_text_ops;
 	struct proc_file *pf;
 	AUTO_PUT(mm) mm = NULL;
 	int err = 0;
@@ -525,6 +539,10 @@ proc_open(struct task *t, struct inode *i, uint32_t flags, struct file **out)
 	mutex_init(&pf->mu, RANK_object);
 	file_init(&pf->file, ops, i, flags);
 	pf->mm = mm ? mm->id : 0;
+	if (p->e->of_mounts) {
+		atomic_init(&pf->mounts, mounts_changes());
+		pf->file.wq = &mounts_wq;
+	}
 	if (p->e->at_open) {
 		err = make_text(t, pf, &pf->text, &pf->len);
 		if (err) {

@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <linux/mount.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -27,6 +28,11 @@ KMEM_CACHE(mntns);
 static struct rwlock tree_lock = RWLOCK_INIT(RANK_mount);
 static _Atomic int32_t next_id = 20;
 static _Atomic int32_t mount_count;
+static _Atomic uint64_t changes;
+
+struct waitq mounts_wq = {
+	.mu = MUTEX_INIT(RANK_waitq), .waiters = LIST_INIT(mounts_wq.waiters),
+};
 
 static int
 mount_new(struct super *s, struct dentry *root, uint64_t flags, const char *source, struct mount **out)
@@ -89,6 +95,19 @@ mntns_new(struct super *root, uint64_t flags, const char *source, struct mntns *
 
 /* ---- the tree -------------------------------------------------------------- */
 
+uint64_t
+mounts_changes(void)
+{
+	return atomic_load(&changes);
+}
+
+static void
+tell(void)
+{
+	atomic_fetch_add(&changes, 1);
+	waitq_wake(&mounts_wq, POLLERR | POLLPRI);
+}
+
 static void
 attach_locked(struct mount *m, struct mount *parent, struct dentry *at)
 {
@@ -98,6 +117,7 @@ attach_locked(struct mount *m, struct mount *parent, struct dentry *at)
 	atomic_fetch_add(&at->mounted, 1);
 	list_push_back(&parent->children, &m->sibling);
 	platform_names_changed();
+	tell();
 }
 
 /*
@@ -115,6 +135,7 @@ detach_locked(struct mount *m, struct path *left)
 	m->parent = NULL;
 	m->ns = NULL;
 	platform_names_changed();
+	tell();
 }
 
 static struct mount *
@@ -301,6 +322,7 @@ mount_remount(const struct path *p, uint64_t flags)
 	if (p->mnt == NULL || p->dentry != p->mnt->root)
 		return -EINVAL;
 	atomic_store(&p->mnt->flags, (uint32_t)(flags & MOUNT_FLAGS));
+	tell();
 	return 0;
 }
 

@@ -63,6 +63,9 @@ bool mount_cross_up(struct path *p);
 /* "/proc/self/mounts", "mountinfo" as seen from root. */
 void mount_print(struct task *t, struct strbuf *sb, bool mountinfo);
 void mounts_sync(struct task *t);	/* sync(2) */
+/* Woken when a mount has come, gone or changed; how often that was. */
+extern struct waitq mounts_wq;
+uint64_t mounts_changes(void);
 int mnt_want_write(const struct mount *m) MUST_CHECK;	/* -EROFS */
 
 #endif
