@@ -201,7 +201,7 @@ int fork_start(struct space *from, struct space **out) MUST_CHECK;
 int fork_finish(struct space *from, struct space *s) MUST_CHECK;
 void space_release_locked(struct space *s);
 
-/* systrap.c: the frame that the handler has announced lies inside the context set. */
+/* frame.c: reads where the handler has put the frame, once, and keeps that when a frame fits there: -ESRCH. */
 int frame_find(struct ctx *c) MUST_CHECK;
 void frame_fault(struct ctx *c, struct stop *stop);	/* trapno, error and cr2 of the frame */
 uint64_t base_ok(uint64_t base);			/* a segment base that the host takes */

@@ -13,7 +13,8 @@
  *
  * Most patched calls change nothing but rax.  So number, arguments and result travel in one cache line with
  * the state word; the rest of the registers stays in the header until somebody asks (systrap_regs), and the
- * stub, told ST_BACK, goes on with those that it still holds.
+ * stub, told ST_BACK, goes on with those that it still holds.  A call that traps comes and goes in the same line; the
+ * rest of its registers stays in the frame (WAY_TRAP).
  *
  * The state word's moves:
  *	ST_RUN, ST_BACK -> ST_RUN_SLEEP	we go to sleep on it
@@ -30,7 +31,7 @@
 #include <time.h>
 
 #include "base/hostcall.h"
-#include "platform/space.h"
+#include "platform/frame.h"
 
 #define SPIN_US		60		/* about what a sleep and a wake-up cost */
 #define SPIN_MAX	8		/* of the scores that say whether waiting awake pays */
@@ -41,136 +42,6 @@
 #define IDLE_NS		(30 * NSEC_PER_SEC)
 #define KICK_NS		(NSEC_PER_SEC / 5)
 #define KICK_TRIES	10		/* and more of them when guests crowd the processors */
-
-#define EFLAGS_USER	0x250dd5ULL	/* what a program may choose, ID and AC included */
-#define EFLAGS_ON	0x202ULL
-#define EFLAGS_TF	0x100ULL
-#define USER_CS		0x33ULL
-#define USER_SS		0x2bULL
-
-/* struct ucontext as the host lays it out; libc's has a larger mask. */
-struct frame_uc {
-	uint64_t	uc_flags, link, ss_sp, ss_flags, ss_size;
-	uint64_t	r8, r9, r10, r11, r12, r13, r14, r15, rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip, eflags;
-	uint16_t	cs, gs, fs, ss;
-	uint64_t	err, trapno, oldmask, cr2, fpstate, reserved[8];
-	uint64_t	sigmask;
-};
-
-struct frame_info {
-	int32_t		signo, error, code, pad;
-	union {
-		uint64_t	addr;
-		struct {
-			uint64_t call_addr;
-			int32_t	 nr;
-			uint32_t arch;
-		} sys;
-	};
-	char		rest[128 - 32];
-};
-
-struct frame {
-	struct frame_uc	uc;
-	struct frame_info info;
-};
-_Static_assert(offsetof(struct frame, info) == 304 && sizeof(struct frame_info) == 128, "rt_sigframe");
-
-/* ---- the frame ----------------------------------------------------------- */
-
-/* Reads where the frame is, once, and keeps it when a frame fits there. */
-int
-frame_find(struct ctx *c)
-{
-	uint64_t at = atomic_load_explicit(&c->sh->uc, memory_order_relaxed);
-
-	if (at < c->va || (at & 15) != 0 || at - c->va > STUB_CTX_SIZE - CTX_HDR - sizeof(struct frame))
-		return -ESRCH;
-	c->uc = at - c->va;
-	return 0;
-}
-
-static struct frame *
-frame_of(struct ctx *c)
-{
-	return (struct frame *)(void *)(c->base + c->uc);
-}
-
-/* Where the host left the FP image, or NULL when the frame names no place in the set. */
-static void *
-fp_find(struct ctx *c)
-{
-	uint64_t at = *(volatile uint64_t *)&frame_of(c)->uc.fpstate;
-
-	if (at < c->va || (at & 63) != 0 || at - c->va > STUB_CTX_SIZE - CTX_HDR - platform_fp_size)
-		return NULL;
-	return c->base + (at - c->va);
-}
-
-void
-frame_fault(struct ctx *c, struct stop *stop)
-{
-	struct frame_uc uc;
-
-	if (frame_find(c) != 0)
-		return;
-	memcpy(&uc, &frame_of(c)->uc, sizeof uc);
-	stop->trapno = uc.trapno;
-	stop->error = uc.err;
-	stop->cr2 = uc.cr2;
-}
-
-static void
-regs_out(struct abi_regs *r, const struct frame_uc *u)
-{
-	r->r15 = u->r15;
-	r->r14 = u->r14;
-	r->r13 = u->r13;
-	r->r12 = u->r12;
-	r->rbp = u->rbp;
-	r->rbx = u->rbx;
-	r->r11 = u->r11;
-	r->r10 = u->r10;
-	r->r9 = u->r9;
-	r->r8 = u->r8;
-	r->rax = u->rax;
-	r->rcx = u->rcx;
-	r->rdx = u->rdx;
-	r->rsi = u->rsi;
-	r->rdi = u->rdi;
-	r->orig_rax = ~0ULL;
-	r->rip = u->rip;
-	r->cs = USER_CS;
-	r->eflags = u->eflags;
-	r->rsp = u->rsp;
-	r->ss = USER_SS;
-	r->ds = r->es = r->fs = r->gs = 0;
-}
-
-static void
-regs_in(struct frame_uc *u, const struct abi_regs *r)
-{
-	u->r15 = r->r15;
-	u->r14 = r->r14;
-	u->r13 = r->r13;
-	u->r12 = r->r12;
-	u->rbp = r->rbp;
-	u->rbx = r->rbx;
-	u->r11 = r->r11;
-	u->r10 = r->r10;
-	u->r9 = r->r9;
-	u->r8 = r->r8;
-	u->rax = r->rax;
-	u->rcx = r->rcx;
-	u->rdx = r->rdx;
-	u->rsi = r->rsi;
-	u->rdi = r->rdi;
-	u->rip = r->rip;
-	u->eflags = (r->eflags & EFLAGS_USER) | EFLAGS_ON;
-	u->rsp = r->rsp;
-	u->cs = USER_CS;
-	u->ss = USER_SS;
-}
 
 /* A base that wrfsbase and arch_prctl take; anything else would fault in the stub. */
 uint64_t
@@ -320,7 +191,7 @@ frame_read(struct ctx *c, struct abi_regs *regs, struct stop *stop)
 	if (frame_find(c) != 0)
 		return false;
 	memcpy(&f, frame_of(c), sizeof f - sizeof f.info.rest);
-	regs_out(regs, &f.uc);
+	frame_regs_get(regs, &f.uc);
 	bases_out(c, regs);
 	switch (f.info.signo) {
 	case SIGSYS:
@@ -403,12 +274,9 @@ data_write(struct ctx *c)
 	atomic_store_explicit(&c->sh->fp_to, c->fp_to, memory_order_relaxed);
 }
 
-/* A patched call: its number and arguments. */
 static void
-call_read(struct ctx *c, struct abi_regs *r, struct stop *stop)
+args_read(struct ctx *c, struct abi_regs *r)
 {
-	c->partial = true;
-	c->lost = atomic_load_explicit(&c->s->sites.lost, memory_order_relaxed);
 	r->rax = atomic_load_explicit(&c->sh->call, memory_order_relaxed);
 	r->rdi = arg_get(c, 0);
 	r->rsi = arg_get(c, 1);
@@ -416,17 +284,58 @@ call_read(struct ctx *c, struct abi_regs *r, struct stop *stop)
 	r->r10 = arg_get(c, 3);
 	r->r8 = arg_get(c, 4);
 	r->r9 = arg_get(c, 5);
+}
+
+/* A patched call: its number and arguments. */
+static void
+call_read(struct ctx *c, struct abi_regs *r, struct stop *stop)
+{
+	c->partial = true;
+	c->lost = atomic_load_explicit(&c->s->sites.lost, memory_order_relaxed);
+	args_read(c, r);
 	data_read(c, r);
 	stop_syscall(r, stop, false);
 }
 
-/* The rest of its registers. */
+/* A call that trapped: the same, and where. */
+static bool
+trap_read(struct ctx *c, struct abi_regs *r, struct stop *stop)
+{
+	if (frame_find(c) != 0)
+		return false;
+	c->partial = true;
+	r->rip = atomic_load_explicit(&c->sh->go_to, memory_order_relaxed);
+	args_read(c, r);
+	stop_syscall(r, stop, false);
+	stop->trapped = true;
+	return true;
+}
+
+/* The rest of the registers, in the frame of a call that trapped. */
+static void
+trap_regs(struct ctx *c, struct abi_regs *r)
+{
+	struct abi_regs call = *r;
+	struct frame_uc uc;
+
+	memcpy(&uc, &frame_of(c)->uc, sizeof uc);
+	frame_regs_get(r, &uc);
+	r->rax = call.rax;
+	r->orig_rax = call.orig_rax;
+	bases_out(c, r);
+}
+
+/* What is left out of a call's registers. */
 static void
 systrap_regs(struct ctx *c, struct abi_regs *r)
 {
 	if (!c->partial)
 		return;
 	c->partial = false;
+	if (!c->patched) {
+		trap_regs(c, r);
+		return;
+	}
 	c->next = header_get(c, CTX_RCX);
 	c->back = atomic_load_explicit(&c->sh->go_to, memory_order_relaxed);
 	r->rbx = header_get(c, CTX_RBX);
@@ -483,7 +392,7 @@ stop_read(struct ctx *c, struct abi_regs *regs, struct stop *stop)
 	if (!c->live)
 		way = atomic_load_explicit(&c->sh->way, memory_order_relaxed);
 	memset(stop, 0, sizeof *stop);
-	c->patched = way != WAY_FRAME;
+	c->patched = !is_framed(way);
 	if (way == WAY_PATCH) {
 		call_read(c, regs, stop);
 		return true;
@@ -498,6 +407,8 @@ stop_read(struct ctx *c, struct abi_regs *regs, struct stop *stop)
 	c->nout = 0;
 	c->fp_to = 0;
 	c->out_end = c->out_at;
+	if (way == WAY_TRAP)
+		return trap_read(c, regs, stop);
 	if (way != WAY_KICK && way != WAY_OUT)
 		return frame_read(c, regs, stop);
 	stop->kind = STOP_KICK;			/* regs are what we let it go with */
@@ -727,27 +638,39 @@ static bool
 frame_make(struct ctx *c)
 {
 	ctx_flush(c);
-	if (!stub_work(c, COP_FRAME) || atomic_load(&c->sh->way) != WAY_FRAME || frame_find(c) != 0)
+	if (!stub_work(c, COP_FRAME) || !is_framed(atomic_load(&c->sh->way)) || frame_find(c) != 0)
 		return false;
 	c->patched = false;
 	return true;
 }
 
-/* *back: the guest goes on behind the call that it has made. */
+/* May the guest go on behind its call with nothing changed but rax? */
+static bool
+goes_back(struct ctx *c, const struct abi_regs *regs)
+{
+	if (!c->partial)
+		return false;
+	if (!c->patched)
+		return sites_enter(&c->s->sites, regs->rip) == regs->rip;
+	return !c->guest_gs && c->lost == atomic_load_explicit(&c->s->sites.lost, memory_order_relaxed);
+}
+
+/* *back: it does, and the stub has no more to do than that. */
 static bool
 regs_load(struct ctx *c, struct abi_regs *regs, bool *back)
 {
 	struct frame_uc *uc;
 
 	*back = false;
-	if (c->partial && !c->guest_gs && c->lost == atomic_load_explicit(&c->s->sites.lost, memory_order_relaxed)) {
-		data_write(c);
+	if (goes_back(c, regs)) {
+		if (c->patched)
+			data_write(c);
 		result_set(c, regs->rax);
 		if (c->rebase) {
 			atomic_store_explicit(&c->sh->bases, 0, memory_order_relaxed);
 			c->rebase = false;
 		}
-		*back = c->nout == 0;
+		*back = c->patched && c->nout == 0;
 		return true;
 	}
 	systrap_regs(c, regs);
@@ -761,7 +684,8 @@ regs_load(struct ctx *c, struct abi_regs *regs, bool *back)
 	}
 	ctx_flush(c);
 	uc = &frame_of(c)->uc;
-	regs_in(uc, regs);
+	result_set(c, regs->rax);
+	frame_regs_set(uc, regs);
 	uc->rip = sites_enter(&c->s->sites, regs->rip);
 	return true;
 }
@@ -889,13 +813,13 @@ systrap_leave(struct ctx *c)
 static bool
 fp_move(struct ctx *c, uint32_t op)
 {
-	return stub_work(c, op) && atomic_load(&c->sh->way) != WAY_FRAME;
+	return stub_work(c, op) && !is_framed(atomic_load(&c->sh->way));
 }
 
 static int
 systrap_get_fp(struct ctx *c, void *buf)
 {
-	const void *image = c->patched ? c->base : fp_find(c);
+	const void *image = c->patched ? c->base : frame_fp(c);
 
 	if (c->patched)
 		c->head_clean = false;
@@ -908,7 +832,7 @@ systrap_get_fp(struct ctx *c, void *buf)
 static int
 systrap_set_fp(struct ctx *c, const void *buf)
 {
-	void *image = c->patched ? c->base : fp_find(c);
+	void *image = c->patched ? c->base : frame_fp(c);
 
 	if (image == NULL)
 		return -ESRCH;
@@ -927,7 +851,7 @@ systrap_set_fp_head(struct ctx *c, uint64_t va, const void *head)
 
 	if (c->patched || c->in[0].len != SIGFRAME_HEAD || va != c->in[0].va + SIGFRAME_FP)
 		return -ENOENT;
-	image = fp_find(c);
+	image = frame_fp(c);
 	if (image == NULL || !fp_is_closed(image))
 		return -ENOENT;
 	memcpy(sealed, head, sizeof sealed);

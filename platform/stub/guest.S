@@ -15,6 +15,8 @@
 #include "platform/stub/stub.h"
 
 #define SIGSYS		31
+#define SI_ARCH		28
+#define ARCH_X86_64	0xc000003e
 #define NO_LINK		9		/* ANSWER_NO_LINK */
 #define SIGMASK		10		/* ANSWER_SIGMASK */
 #define YIELD		11		/* ANSWER_YIELD */
@@ -28,7 +30,13 @@
 #define ARCH_SET_GS	0x1001
 #define ARCH_SET_FS	0x1002
 #define CPU_SEGMENT	0x7b
+#define UC_R8		40
+#define UC_R9		48
+#define UC_R10		56
 #define UC_R11		64
+#define UC_RDI		104
+#define UC_RSI		112
+#define UC_RDX		136
 #define UC_RAX		144
 #define UC_RCX		152
 #define UC_RSP		160
@@ -349,9 +357,14 @@ go:
 	mov	CTX_GSBASE(%rbx), %rsi
 	mov	$NR_arch_prctl, %eax
 	syscall
-1:	cmpl	$WAY_FRAME, CTX_WAY(%rbx)
+1:	mov	CTX_WAY(%rbx), %eax
+	cmp	$WAY_FRAME, %eax
+	je	2f
+	cmp	$WAY_TRAP, %eax
 	jne	resume
-	add	$8, %rsp
+	mov	CTX_CALL(%rbx), %rax
+	mov	%rax, 8+UC_RAX(%rsp)
+2:	add	$8, %rsp
 guest_restorer:
 	mov	$NR_rt_sigreturn, %eax
 	syscall
@@ -543,10 +556,35 @@ in_frame:
 	mov	%rax, CTX_FSBASE(%rbx)
 	rdgsbase %rax
 	mov	%rax, CTX_GSBASE(%rbx)
-1:	cmpl	$NR_rt_sigreturn, UC_RAX(%rdx)
+1:	cmpl	$SIGSYS, (%rsi)
 	jne	stop
-	cmpl	$SIGSYS, (%rsi)
+	cmpl	$NR_rt_sigreturn, UC_RAX(%rdx)
+	je	1f
+/* A call: most need no more of the frame than this, and it is many lines. */
+	mov	$ARCH_X86_64, %eax
+	cmp	%eax, SI_ARCH(%rsi)
 	jne	stop
+	movl	$WAY_TRAP, CTX_WAY(%rbx)
+	mov	UC_RIP(%rdx), %rax
+	mov	%rax, CTX_GOTO(%rbx)
+	mov	UC_RAX(%rdx), %rax
+	mov	UC_RDI(%rdx), %rdi
+	mov	UC_RSI(%rdx), %rsi
+	mov	UC_R10(%rdx), %r10
+	mov	UC_R8(%rdx), %r8
+	mov	UC_R9(%rdx), %r9
+	mov	UC_RDX(%rdx), %rdx
+	mov	CTX_SPIN(%rbx), %ecx
+	mov	$ST_STOP, %r11d
+	mov	%rax, CTX_CALL(%rbx)
+	mov	%rdi, CTX_CALL_ARGS(%rbx)
+	mov	%rsi, CTX_CALL_ARGS+8(%rbx)
+	mov	%rdx, CTX_CALL_ARGS+16(%rbx)
+	mov	%r10, CTX_CALL_ARGS+24(%rbx)
+	mov	%r8, CTX_CALL_ARGS+32(%rbx)
+	mov	%r9, CTX_CALL_ARGS+40(%rbx)
+	jmp	stop_as
+1:
 /*
  * The guest's rt_sigreturn: its frame on the way in.  What needs no check goes where the host will load
  * it from; a frame that is none of the sentry's making, or faults, is the sentry's to read.

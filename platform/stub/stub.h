@@ -144,6 +144,7 @@
 #define WAY_PATCH	1	/* in the header, at a patched call; floating point in the processor */
 #define WAY_KICK	2	/* the same, but kicked on its way out: the header is what we put there */
 #define WAY_OUT		3	/* the same, but a result could not be copied out */
+#define WAY_TRAP	4	/* in a signal frame, at a call that trapped: number, arguments and go_to as at a patched one */
 
 /* How the segment bases travel: not at all (ptrace sees to them), by instruction, by a call where one changes. */
 #define BASES_INSN	1
@@ -224,7 +225,7 @@ struct stub_ctx {
 	_Atomic uint32_t fp_rest;	/* bytes of an image behind its head */
 	uint32_t	pad1;
 	_Atomic uint64_t regs[17];	/* as CTX_REGS says */
-	_Atomic uint64_t go_to;		/* where a patched call comes back to; what follows it in the text is rcx */
+	_Atomic uint64_t go_to;		/* where a patched call comes back to; what follows it in the text is rcx; WAY_TRAP: that */
 	_Atomic uint64_t fs_base, gs_base;
 	_Atomic uint64_t uc;		/* where the host put the registers */
 	_Atomic uint32_t in_len[2];	/* what call_in will say; of a trapped rt_sigreturn: the first is for its frame */

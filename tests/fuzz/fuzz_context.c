@@ -48,7 +48,7 @@ fill(const uint8_t *data, size_t size)
 	data += n;
 	size -= n;
 	/* Most ways are none, and most numbers are no calls. */
-	c.sh->way &= 3;
+	c.sh->way %= WAY_TRAP + 1;
 	c.live = c.sh->state == ST_CALL;
 	c.sh->call %= 2 * WORDS;
 	plat.fsgsbase = c.sh->bases & BASES_INSN;
@@ -71,7 +71,7 @@ check_stop(const struct abi_regs *regs, const struct stop *stop)
 	check(stop->kind != STOP_FAULT || (stop->signo > 0 && stop->signo < 32));
 	check(stop->kind != STOP_SYSCALL || regs->rax == (uint64_t)-ENOSYS);
 	check(regs->cs == USER_CS && regs->ss == USER_SS);
-	regs_in(&back, regs);
+	frame_regs_set(&back, regs);
 	check(back.cs == USER_CS && back.ss == USER_SS);
 	/* Interrupts on, no I/O privilege, no nested task, no virtual 8086 mode. */
 	check((back.eflags & 0x200) && !(back.eflags & 0x1a7000));
@@ -112,6 +112,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_stop(&regs, &stop);
 		if (c.patched)
 			patched_use(&c, &regs);
+		else if (c.partial)
+			trapped_use(&c, &regs);
 		check_fp();
 		memset(&stop, 0, sizeof stop);
 		frame_fault(&c, &stop);

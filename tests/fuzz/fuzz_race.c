@@ -66,7 +66,7 @@ scribble_header(uint64_t x)
 	uint64_t v = x;
 
 	if (at == CTX_WAY || at == CTX_CALL)
-		v = x >> 40 & (at == CTX_CALL ? 2 * WORDS - 1 : 3);
+		v = x >> 40 & (at == CTX_CALL ? 2 * WORDS - 1 : 7);
 	*(volatile uint64_t *)(void *)(set + STUB_CTX_SIZE - CTX_HDR + at) = v;
 }
 
@@ -110,6 +110,8 @@ use(bool live)
 	check(base_ok(regs.fs_base) < 1ULL << 47);
 	if (ctx.patched)
 		patched_use(&ctx, &regs);
+	else if (ctx.partial)
+		trapped_use(&ctx, &regs);
 	frame_fault(&ctx, &fault);
 	if (ctx_get_fp(&ctx, image) == 0) {
 		/* Sealed: what only the host may choose is the host's again.  The rest may still be refused. */
@@ -117,7 +119,7 @@ use(bool live)
 			(void)!ctx_set_fp(&ctx, image);
 	}
 	ctx_reset_fp(&ctx);
-	regs_in(&frame_of(&ctx)->uc, &regs);
+	frame_regs_set(&frame_of(&ctx)->uc, &regs);
 }
 
 static uint64_t

@@ -99,4 +99,21 @@ patched_use(struct ctx *c, const struct abi_regs *regs)
 		abort();
 }
 
+/* After stop_read of a call that trapped: back as it is, then with all its registers, by the frame. */
+static void
+trapped_use(struct ctx *c, const struct abi_regs *regs)
+{
+	struct abi_regs r = *regs;
+	bool back;
+
+	if (!regs_load(c, &r, &back) || back)
+		abort();
+	ctx_regs(c, &r);
+	if (c->partial || r.rax != regs->rax || r.orig_rax != regs->orig_rax || r.cs != USER_CS || r.ss != USER_SS ||
+	    base_ok(r.fs_base) >= 1ULL << 47)
+		abort();
+	if (!regs_load(c, &r, &back) || back)
+		abort();
+}
+
 #endif
