@@ -274,6 +274,7 @@ data_write(struct ctx *c)
 	atomic_store_explicit(&c->sh->fp_to, c->fp_to, memory_order_relaxed);
 }
 
+/* A call's number and arguments. */
 static void
 args_read(struct ctx *c, struct abi_regs *r)
 {
@@ -286,7 +287,7 @@ args_read(struct ctx *c, struct abi_regs *r)
 	r->r9 = arg_get(c, 5);
 }
 
-/* A patched call: its number and arguments. */
+/* A patched call: these, and what has been copied for it. */
 static void
 call_read(struct ctx *c, struct abi_regs *r, struct stop *stop)
 {
@@ -684,6 +685,7 @@ regs_load(struct ctx *c, struct abi_regs *regs, bool *back)
 	}
 	ctx_flush(c);
 	uc = &frame_of(c)->uc;
+	/* At a call that trapped the stub puts it there itself. */
 	result_set(c, regs->rax);
 	frame_regs_set(uc, regs);
 	uc->rip = sites_enter(&c->s->sites, regs->rip);

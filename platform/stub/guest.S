@@ -244,6 +244,9 @@ call_out:
 	mov	CTX_SPIN(%rbx), %ecx
 	mov	%eax, CTX_CALL_IN(%rbx)
 	mov	CTX_RAX(%rbx), %rax
+	mov	$ST_CALL, %r11d
+/* ecx how long to wait awake, r11d the state to announce; the others as at the call. */
+call_line:
 	mov	%rax, CTX_CALL(%rbx)
 	mov	%rdi, CTX_CALL_ARGS(%rbx)
 	mov	%rsi, CTX_CALL_ARGS+8(%rbx)
@@ -251,7 +254,6 @@ call_out:
 	mov	%r10, CTX_CALL_ARGS+24(%rbx)
 	mov	%r8, CTX_CALL_ARGS+32(%rbx)
 	mov	%r9, CTX_CALL_ARGS+40(%rbx)
-	mov	$ST_CALL, %r11d
 	jmp	stop_as
 
 /*
@@ -576,14 +578,7 @@ in_frame:
 	mov	UC_RDX(%rdx), %rdx
 	mov	CTX_SPIN(%rbx), %ecx
 	mov	$ST_STOP, %r11d
-	mov	%rax, CTX_CALL(%rbx)
-	mov	%rdi, CTX_CALL_ARGS(%rbx)
-	mov	%rsi, CTX_CALL_ARGS+8(%rbx)
-	mov	%rdx, CTX_CALL_ARGS+16(%rbx)
-	mov	%r10, CTX_CALL_ARGS+24(%rbx)
-	mov	%r8, CTX_CALL_ARGS+32(%rbx)
-	mov	%r9, CTX_CALL_ARGS+40(%rbx)
-	jmp	stop_as
+	jmp	call_line
 1:
 /*
  * The guest's rt_sigreturn: its frame on the way in.  What needs no check goes where the host will load

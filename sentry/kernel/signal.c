@@ -252,6 +252,14 @@ mask_store(struct task *t, sigset64 mask)
 		atomic_store(&t->sigmask, mask);
 }
 
+/* t's stub may change its mask, if no signal is pending. */
+static void
+mask_lend(struct task *t)
+{
+	if (t->ctx != NULL && (t->pending.set | t->process->pending.set) == 0)
+		answers_signals_locked(t);
+}
+
 void
 signal_set_ctx(struct task *t, struct ctx *c)
 {
@@ -260,8 +268,7 @@ signal_set_ctx(struct task *t, struct ctx *c)
 
 	t->ctx = c;
 	mask_store(t, mask);
-	if (c != NULL && (t->pending.set | t->process->pending.set) == 0)
-		answers_signals_locked(t);
+	mask_lend(t);
 	process_unlock(sh);
 }
 
@@ -277,8 +284,7 @@ signal_recalc_locked(struct task *t)
 	    p->cont_notify || (p->exec_task && p->exec_task != t) || t->exit_now;
 
 	atomic_store(&t->attention, any);
-	if (t->ctx != NULL && pending == 0)
-		answers_signals_locked(t);
+	mask_lend(t);
 }
 
 bool
